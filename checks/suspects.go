@@ -1,0 +1,174 @@
+package checks
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"plumbline/sources"
+)
+
+// suspect is a difference not yet confirmed: who it is, what the owner held
+// when it was seen, and since when. What differs is judged when it is read again.
+type suspect struct {
+	key, id   sources.Key
+	owner     sources.Fingerprint
+	firstSeen time.Time // when it was first read
+	since     time.Time // when the owner's present state was first read: settle counts from here
+	restarts  int
+	// duplicate: only whether the key is held more than once is in doubt.
+	duplicate bool
+}
+
+// suspectLog keeps suspects in the order they came, in memory while they are
+// few and then in a temporary file, so that a run over a dataset that differs
+// everywhere needs no more memory than any other.
+type suspectLog struct {
+	keyParts, idParts int
+	began             time.Time // times in the file count from here, on the monotonic clock
+
+	mu     sync.Mutex
+	count  int64
+	memory []suspect
+	file   *os.File
+	writer *bufio.Writer
+}
+
+const suspectsInMemory = 4096
+
+func newSuspectLog(keyParts, idParts int) *suspectLog {
+	return &suspectLog{keyParts: keyParts, idParts: idParts, began: time.Now()}
+}
+
+// add appends; it fails only where the temporary file does.
+func (l *suspectLog) add(suspects []suspect) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range suspects {
+		l.count++
+		if l.file == nil && len(l.memory) < suspectsInMemory {
+			l.memory = append(l.memory, suspects[i])
+			continue
+		}
+		if err := l.spill(&suspects[i]); err != nil {
+			return fmt.Errorf("keep suspects in a temporary file: %w", err)
+		}
+	}
+	return nil
+}
+
+func (l *suspectLog) spill(s *suspect) error {
+	if l.file == nil {
+		file, err := os.CreateTemp("", "plumbline-suspects-*")
+		if err != nil {
+			return err
+		}
+		if err := os.Remove(file.Name()); err != nil { // gone with the process, whatever becomes of it
+			file.Close()
+			return err
+		}
+		l.file, l.writer = file, bufio.NewWriterSize(file, 64<<10)
+	}
+	b := []byte(s.key.Encode())
+	hasID := len(s.id) > 0
+	if hasID {
+		b = append(b, s.id.Encode()...)
+	}
+	var head [16 + 8 + 8 + 3]byte
+	copy(head[:], s.owner[:])
+	binary.BigEndian.PutUint64(head[16:], uint64(s.firstSeen.Sub(l.began)))
+	binary.BigEndian.PutUint64(head[24:], uint64(s.since.Sub(l.began)))
+	head[32] = byte(s.restarts)
+	head[33], head[34] = flag(s.duplicate), flag(hasID)
+	if _, err := l.writer.Write(binary.AppendUvarint(nil, uint64(len(head)+len(b)))); err != nil {
+		return err
+	}
+	if _, err := l.writer.Write(head[:]); err != nil {
+		return err
+	}
+	_, err := l.writer.Write(b)
+	return err
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// len is how many suspects were added.
+func (l *suspectLog) len() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count
+}
+
+// drain hands all suspects on, in batches of at most n, in the order they were
+// added. No suspect may be added meanwhile.
+func (l *suspectLog) drain(n int, each func([]suspect) error) error {
+	for from := 0; from < len(l.memory); from += n {
+		if err := each(l.memory[from:min(from+n, len(l.memory))]); err != nil {
+			return err
+		}
+	}
+	if l.file == nil {
+		return nil
+	}
+	if err := l.writer.Flush(); err != nil {
+		return fmt.Errorf("keep suspects in a temporary file: %w", err)
+	}
+	if _, err := l.file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("read suspects back: %w", err)
+	}
+	reader := bufio.NewReaderSize(l.file, 64<<10)
+	left := l.count - int64(len(l.memory))
+	for left > 0 {
+		batch := make([]suspect, min(int64(n), left))
+		for i := range batch {
+			if err := l.unspill(reader, &batch[i]); err != nil {
+				return fmt.Errorf("read suspects back: %w", err)
+			}
+		}
+		left -= int64(len(batch))
+		if err := each(batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *suspectLog) unspill(r *bufio.Reader, s *suspect) error {
+	size, err := binary.ReadUvarint(r)
+	if err != nil {
+		return err
+	}
+	b := make([]byte, size)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return err
+	}
+	copy(s.owner[:], b)
+	s.firstSeen = l.began.Add(time.Duration(binary.BigEndian.Uint64(b[16:])))
+	s.since = l.began.Add(time.Duration(binary.BigEndian.Uint64(b[24:])))
+	s.restarts, s.duplicate = int(b[32]), b[33] == 1
+	hasID := b[34] == 1
+	if s.key, b, err = sources.DecodeKey(b[35:], l.keyParts); err != nil {
+		return err
+	}
+	if hasID {
+		s.id, _, err = sources.DecodeKey(b, l.idParts)
+	}
+	return err
+}
+
+// close gives the temporary file back.
+func (l *suspectLog) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}

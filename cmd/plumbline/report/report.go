@@ -1,0 +1,162 @@
+// Package report turns what runs found into what people and programs read:
+// masked once, here, and then written as a table, JSON, NDJSON, CSV, JUnit or
+// Markdown. The JSON keys are promises: add, never rename.
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"plumbline/checks"
+)
+
+// Report is the outcome of one command: one Run per edge.
+type Report struct {
+	SchemaVersion int           `json:"schema_version"`
+	Result        checks.Result `json:"result"`
+	Runs          []*Run        `json:"runs"`
+}
+
+// Run is the run of one edge.
+type Run struct {
+	ID        string        `json:"id"`
+	Check     string        `json:"check"`
+	Result    checks.Result `json:"result"`
+	Error     string        `json:"error"`
+	StartedAt Time          `json:"started_at"`
+	Duration  float64       `json:"duration_seconds"`
+	Replica   string        `json:"replica"`
+	Coverage  float64       `json:"coverage"`
+	// ScopeShare is the share of the whole dataset that was compared; null when unknown.
+	ScopeShare *float64   `json:"scope_share"`
+	Plan       string     `json:"plan"`
+	Pending    int64      `json:"suspects_pending"`
+	Counts     Counts     `json:"counts"`
+	DriftRate  *DriftRate `json:"drift_rate"`
+	Findings   []Finding  `json:"findings"`
+	Omitted    int64      `json:"findings_omitted"`
+	// Unread is about how many records were to be compared and never read.
+	Unread     int64    `json:"unread"`
+	Reasons    []string `json:"reasons"`
+	PlanDetail string   `json:"plan_detail"`
+	Sources    Sides    `json:"sources"`
+}
+
+// Sides names the source on each side.
+type Sides struct {
+	Owner   string `json:"owner"`
+	Replica string `json:"replica"`
+}
+
+// Counts are what a run saw; see checks.Counts.
+type Counts struct {
+	OwnerRecords    int64 `json:"owner_records"`
+	ReplicaRecords  int64 `json:"replica_records"`
+	Compared        int64 `json:"compared"`
+	Equal           int64 `json:"equal"`
+	Mismatch        int64 `json:"mismatch"`
+	Missing         int64 `json:"missing"`
+	Extra           int64 `json:"extra"`
+	Duplicate       int64 `json:"duplicate"`
+	Unreadable      int64 `json:"unreadable"`
+	Skipped         int64 `json:"skipped"`
+	SuspectsCleared int64 `json:"suspects_cleared"`
+	Unsettled       int64 `json:"unsettled"`
+}
+
+// DriftRate is the share of what was compared that differs.
+type DriftRate struct {
+	Estimate   float64 `json:"estimate"`
+	Low        float64 `json:"low"`
+	High       float64 `json:"high"`
+	Confidence float64 `json:"confidence"`
+	Of         string  `json:"of"`
+}
+
+// Finding is one confirmed difference.
+type Finding struct {
+	Finding   string                `json:"finding"`
+	Kind      checks.DifferenceKind `json:"kind"`
+	State     string                `json:"state"`
+	Key       Named                 `json:"key"`
+	Replica   string                `json:"replica"`
+	ID        Named                 `json:"id"`
+	FirstSeen Time                  `json:"first_seen"`
+	LastSeen  Time                  `json:"last_seen"`
+	Fields    []Field               `json:"fields"`
+	Reason    string                `json:"reason"`
+
+	// keyText is the key as --key and diff read it; "" where it may not be shown.
+	keyText string
+}
+
+// Field is one compared field, or one invariant (then its names are empty).
+type Field struct {
+	OwnerField   string `json:"owner_field"`
+	ReplicaField string `json:"replica_field"`
+	Owner        Value  `json:"owner"`
+	Replica      Value  `json:"replica"`
+	Rule         string `json:"rule"`
+	Note         string `json:"note"`
+}
+
+// Title names the field for people.
+func (f *Field) Title() string {
+	switch {
+	case f.OwnerField == "" && f.ReplicaField == "":
+		return f.Rule
+	case f.OwnerField == f.ReplicaField || f.ReplicaField == "":
+		return f.OwnerField
+	case f.OwnerField == "":
+		return f.ReplicaField
+	}
+	return f.OwnerField + " → " + f.ReplicaField
+}
+
+// Named are the parts of a key or an id by the names of their fields, in
+// declared order; in JSON an object.
+type Named []NamedValue
+
+// NamedValue is one part.
+type NamedValue struct {
+	Name  string
+	Value Value
+}
+
+// MarshalJSON keeps the declared order, which a map would not.
+func (n Named) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, part := range n {
+		name, err := marshal(part.Name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := marshal(part.Value)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, name...), ':'), value...)
+	}
+	return append(b, '}'), nil
+}
+
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
+}
+
+// Time prints in RFC 3339, in UTC, to the millisecond.
+type Time time.Time
+
+// String writes the time.
+func (t Time) String() string { return time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// MarshalText writes the time.
+func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }

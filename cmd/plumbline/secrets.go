@@ -1,0 +1,82 @@
+package main
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"plumbline/configs"
+)
+
+// secrets are texts that must not be shown. Adapters do not print them; this
+// is for what drivers and servers put into their messages.
+type secrets struct{ replacer *strings.Replacer }
+
+// secretsOf gathers the addresses of all sources and what is secret in them, in
+// the spellings in which a message could hold it.
+func secretsOf(config *configs.Config) secrets {
+	var all []string
+	for _, s := range config.Sources {
+		all = append(all, secretsIn(s.URL.Reveal())...)
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // an address before the password in it
+	var pairs []string
+	for _, text := range slices.Compact(all) {
+		pairs = append(pairs, text, "***")
+	}
+	return secrets{strings.NewReplacer(pairs...)}
+}
+
+func secretsIn(address string) []string {
+	u, err := url.Parse(address)
+	if err != nil { // what stands where a password would is taken for one
+		all := spellings(address)
+		if _, credentials, found := strings.Cut(address, "://"); found {
+			at := max(0, strings.LastIndexByte(credentials, '@'))
+			_, password, _ := strings.Cut(credentials[:at], ":")
+			all = append(all, spellings(password)...)
+		}
+		return all
+	}
+	var all []string
+	known := []string{u.Scheme, strings.Trim(u.Path, "/")}
+	if u.User != nil {
+		known = append(known, u.User.Username())
+		password, _ := u.User.Password()
+		if password != "" {
+			all = append(all, address) // an address without secrets is shown, as a file's path is
+		}
+		if !slices.Contains(known, password) { // hiding each "postgres" would hide what a message says
+			all = append(all, spellings(password)...)
+		}
+	}
+	for name, values := range u.Query() {
+		for _, word := range []string{"pass", "secret", "token", "key"} {
+			if strings.Contains(strings.ToLower(name), word) {
+				all = append(all, address)
+				for _, value := range values {
+					all = append(all, spellings(value)...)
+				}
+				break
+			}
+		}
+	}
+	return all
+}
+
+// spellings are a text as it is, and as addresses write it. One of fewer than
+// four characters hides nothing and would be found in every message.
+func spellings(text string) []string {
+	if len(text) < 4 {
+		return nil
+	}
+	return []string{text, url.QueryEscape(text), url.PathEscape(text), strings.TrimPrefix(url.UserPassword("", text).String(), ":")}
+}
+
+// scrub takes secrets out of a message.
+func (c *cli) scrub(text string) string {
+	if c.secrets.replacer == nil {
+		return text
+	}
+	return c.secrets.replacer.Replace(text)
+}

@@ -1,0 +1,53 @@
+package configs
+
+import (
+	"time"
+)
+
+// The configuration as it is declared: every key once, with what it means, what
+// it wants and its default. definition.go holds the file and its sources,
+// definition_check.go the checks, definition_later.go what comes in later releases.
+
+// configuration is a whole file.
+func configuration() *record {
+	return &record{name: "configuration", words: "a mapping with sources and checks",
+		doc: "What Plumbline reads and what it compares.", keys: []key{
+			{name: "ledger", doc: "Plumbline's own database.", standard: "sqlite://plumbline.db", value: secret("the address of a database"), later: true},
+			{name: "server", doc: "Where the pages and the API are served.", value: server(), later: true},
+			{name: "defaults", doc: "Keys for every check that does not set them itself.", value: check()},
+			{name: "sources", doc: "The stores that are read, by name.", value: dict{words: "a mapping of names to sources", of: source(), name: properName}},
+			{name: "checks", doc: "The comparisons, by name.", value: dict{words: "a mapping of names to checks", of: check(), name: properName}},
+			{name: "alerts", doc: "How people are told.", value: alerts(), later: true},
+		}}
+}
+
+// source becomes a Source.
+func source() *record {
+	return &record{name: "source", words: "a mapping with kind and url",
+		doc: "One store of one service.", keys: []key{
+			{name: "kind", doc: "The kind of store.", value: word([]string{"postgres", "mongodb", "sqlite"}, "mysql", "redis", "http", "kafka"),
+				required: true, example: "kind: postgres, mongodb or sqlite"},
+			{name: "url", doc: "The store's address, with credentials that may only read. Never shown.", value: secret("the store's address"),
+				required: true, example: "the store's address, such as url: ${CATALOG_URL}"},
+			{name: "fix_url", doc: "The address with credentials that may write; only the reconciler opens it.", value: secret("the store's address"), later: true},
+			{name: "team", doc: "The team that runs the service.", value: text("the name of a team")},
+			{name: "headers", doc: "Headers sent with each request.", later: true,
+				value: dict{words: "a mapping of headers", of: secret("the header's value"), name: fieldName}},
+			{name: "limits", doc: "How much is asked of the store.", value: limits()},
+		}}
+}
+
+// limits becomes Limits.
+func limits() *record {
+	return &record{name: "limits", words: "a mapping of limits", doc: "How much is asked of a store.", keys: []key{
+		{name: "connections", doc: "How many connections are open at once.", standard: "4", value: integer(1, 100)},
+		{name: "page", doc: "How long one page of records should take; pages size themselves to it.", standard: "500ms",
+			value: duration(10*time.Millisecond, time.Minute, false)},
+		{name: "statement_timeout", doc: "How long one statement may take.", standard: "30s", value: duration(100*time.Millisecond, 24*time.Hour, false)},
+		{name: "records_per_second", doc: "How many records are read each second; 0 is no bound.", standard: "0", value: integer(0, 1_000_000_000)},
+		{name: "max_lag", doc: "Wait while replication lags further behind; 0 is off.", standard: "0",
+			value: duration(0, 24*time.Hour, true), later: true, laterUnless: "0"},
+		{name: "max_active", doc: "Wait while more statements of others are active; 0 is off.", standard: "0",
+			value: integer(0, 1_000_000), later: true, laterUnless: "0"},
+	}}
+}

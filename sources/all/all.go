@@ -1,0 +1,18 @@
+// Package all is the list of adapters.
+package all
+
+import (
+	"plumbline/sources"
+	"plumbline/sources/mongodb"
+	"plumbline/sources/postgres"
+	"plumbline/sources/sqlite"
+)
+
+// Kinds are the kinds of source a configuration may name, with what opens each.
+func Kinds() map[string]sources.Opener {
+	return map[string]sources.Opener{
+		"postgres": postgres.Open,
+		"mongodb":  mongodb.Open,
+		"sqlite":   sqlite.Open,
+	}
+}

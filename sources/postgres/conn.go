@@ -1,0 +1,345 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// cheapToSkip is how many bytes are sooner skipped than cancelled: a cancelled
+// connection is not used again.
+const cheapToSkip = 2 << 20
+
+// cancelWithin bounds how long a cancelled statement may take to end before its
+// connection is given up.
+const cancelWithin = time.Second
+
+// conn is one connection, used by one goroutine at a time. pgconn opens,
+// cancels and closes it; statements go through run alone.
+type conn struct {
+	pg    *pgconn.PgConn
+	wire  *wire
+	begin string // how every transaction begins
+	used  time.Time
+
+	broken bool // not to be used again
+	hungUp bool // … because the server or the network cut it
+}
+
+// dial connects. With perTransaction the session is asked for nothing but its
+// name, and each transaction makes its own settings.
+func dial(ctx context.Context, config *pgconn.Config, perTransaction bool) (*conn, error) {
+	begin := "BEGIN READ ONLY"
+	if perTransaction {
+		begin += "; " + setLocal(config.RuntimeParams)
+		config = config.Copy()
+		maps.DeleteFunc(config.RuntimeParams, func(name, _ string) bool { return !forConnecting(name) })
+	}
+	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
+	defer cancel()
+	pg, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{pg: pg, wire: newWire(pg.Conn()), begin: begin, used: time.Now()}
+	if n := pg.Frontend().ReadBufferLen(); n > 0 {
+		c.close()
+		return nil, fmt.Errorf("the server sent %d bytes that nobody asked for", n)
+	}
+	return c, nil
+}
+
+// close ends the connection; there is nothing to do about its failing.
+func (c *conn) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), cancelWithin)
+	defer cancel()
+	c.broken = true
+	_ = c.pg.Close(ctx)
+}
+
+// statement is one statement with its parameters, as texts of their types.
+type statement struct {
+	text    string
+	params  []param
+	formats []int16  // of the result's columns; none means text
+	types   []uint32 // what the columns must be; none means whatever they are
+	setup   string   // runs before, in the same transaction
+
+	keep     int // columns to keep of a record too large to read
+	expect   int // about how many rows will come; 0 when few
+	reserve  int // about how many bytes will come
+	maxRows  int // stop after so many rows; 0 means never
+	maxBytes int // stop after the row that reaches so many bytes; 0 means never
+	maxKept  int // … so many bytes kept: rows too large to read are not
+}
+
+// param is a parameter: a text in the form its type's input function reads.
+type param struct {
+	text string
+	typ  uint32 // 0 lets the server infer it
+}
+
+// result is what a statement returned: rows as in sources.Raw.
+type result struct {
+	data    []byte
+	ends    []int
+	big     map[int]int // rows too large to read, and their sizes
+	fields  []field
+	stopped bool // by maxRows or maxBytes: there may be more
+}
+
+// field is a column of a result.
+type field struct {
+	name     string
+	typ      uint32
+	modifier int32
+}
+
+// errChanged says that a table is not as its catalogue said when we looked.
+var errChanged = errors.New("a column's type changed while the dataset was being read")
+
+// run sends a statement in a read-only transaction of its own. When ctx ends,
+// the statement is cancelled on the server and ctx's error returned.
+func (c *conn) run(ctx context.Context, st *statement) (*result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	interrupted := make(chan struct{})
+	disarm := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		c.interrupt()
+	})
+	res, err := c.exchange(st)
+	if !disarm() {
+		<-interrupted
+		c.broken = true // a cancel that comes late must not hit somebody else's statement
+		return nil, ctx.Err()
+	}
+	return res, err
+}
+
+// interrupt cancels what runs and gives it a moment to end.
+func (c *conn) interrupt() {
+	c.wire.giveUpAt(time.Now().Add(cancelWithin))
+	ctx, cancel := context.WithTimeout(context.Background(), cancelWithin)
+	defer cancel()
+	_ = c.pg.CancelRequest(ctx) // if it does not arrive, giveUpAt ends the wait
+}
+
+// request writes all messages of a statement's transaction.
+func (c *conn) request(st *statement) ([]byte, error) {
+	begin := c.begin
+	if st.setup != "" {
+		begin += "; " + st.setup
+	}
+	parse := pgproto3.Parse{Query: st.text}
+	bind := pgproto3.Bind{ResultFormatCodes: st.formats}
+	for _, p := range st.params {
+		parse.ParameterOIDs = append(parse.ParameterOIDs, p.typ)
+		bind.Parameters = append(bind.Parameters, []byte(p.text))
+	}
+	var out []byte
+	var err error
+	for _, m := range []pgproto3.FrontendMessage{&pgproto3.Query{String: begin}, &parse, &bind,
+		&pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{}, &pgproto3.Query{String: "COMMIT"}} {
+		if out, err = m.Encode(out); err != nil {
+			return nil, fmt.Errorf("write the statement: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// The answers to a request end with ReadyForQuery: BEGIN's, the statement's, COMMIT's.
+const (
+	answerBegin = iota
+	answerStatement
+	answerCommit
+	answersDone
+)
+
+func (c *conn) exchange(st *statement) (*result, error) {
+	out, err := c.request(st)
+	if err != nil {
+		return nil, err
+	}
+	c.wire.rows, c.wire.rowBytes, c.wire.expect = 0, 0, st.expect
+	if _, err := c.wire.net.Write(out); err != nil {
+		c.broken, c.hungUp = true, true
+		return nil, fmt.Errorf("write to the server: %w", err)
+	}
+	a := &answer{statement: st, wire: c.wire, stop: func() {
+		c.broken = true
+		c.interrupt()
+	}}
+	a.result.data = make([]byte, 0, st.reserve)
+	a.result.ends = make([]int, 0, st.expect)
+	err = a.read()
+	if err != nil {
+		c.broken, c.hungUp = true, !a.result.stopped
+	}
+	switch {
+	case a.result.stopped: // what came before is whole, however the rest ended
+		return &a.result, nil
+	case a.failure != nil: // also where the server told why before it hung up
+		return nil, classify(a.failure)
+	case err != nil:
+		return nil, err
+	case a.changed:
+		return nil, errChanged
+	case !a.complete:
+		return nil, errors.New("the server ended the statement without completing it")
+	}
+	return &a.result, nil
+}
+
+// answer is the reading of all that the server says to one request.
+type answer struct {
+	statement *statement
+	wire      *wire
+	stop      func()
+
+	result   result
+	at       int
+	failure  *pgconn.PgError
+	complete bool
+	changed  bool
+}
+
+func (a *answer) read() error {
+	for a.at < answersDone {
+		kind, length, err := a.wire.header()
+		if err != nil {
+			return err
+		}
+		if kind == 'D' && a.at == answerStatement && !a.changed && !a.result.stopped {
+			err = a.row(length)
+		} else if kind == 'D' {
+			err = a.wire.skip(length)
+		} else {
+			err = a.message(kind, length)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *answer) row(length int) error {
+	r := &a.result
+	data, big, err := a.wire.row(r.data, length, a.statement.keep)
+	if err != nil {
+		return err
+	}
+	r.data = data
+	r.ends = append(r.ends, len(data))
+	if big {
+		if r.big == nil {
+			r.big = map[int]int{}
+		}
+		r.big[len(r.ends)-1] = length
+	}
+	a.wire.rows++
+	a.wire.rowBytes += length + 5
+	if st := a.statement; exceeds(len(r.ends)-1, st.maxRows) || exceeds(a.wire.rowBytes, st.maxBytes) || exceeds(len(data), st.maxKept) {
+		r.stopped = true
+		if a.toCome() > cheapToSkip {
+			a.stop()
+		}
+	}
+	return nil
+}
+
+// toCome estimates how many bytes of rows are still to come.
+func (a *answer) toCome() int {
+	left := a.statement.expect - a.wire.rows
+	if left < 0 { // more rows than expected share the last position
+		left = maxTies
+	}
+	return left * (a.wire.rowBytes / a.wire.rows)
+}
+
+func exceeds(n, limit int) bool { return limit > 0 && n >= limit }
+
+func (a *answer) message(kind byte, length int) error {
+	body, err := a.wire.body(length)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case 'Z':
+		a.at++
+	case 'C':
+		a.complete = a.complete || a.at == answerStatement
+	case 'T':
+		if a.at == answerStatement {
+			return a.describe(body)
+		}
+	case 'E':
+		var told pgproto3.ErrorResponse
+		if err := told.Decode(body); err != nil {
+			return fmt.Errorf("read the server's error: %w", err)
+		}
+		if a.failure == nil {
+			a.failure = pgconn.ErrorResponseToPgError(&told)
+		}
+	case '1', '2', 'I', 'N', 'n', 's', 'S', 'A', 't':
+	default:
+		return fmt.Errorf("message %q is not one that answers a SELECT", kind)
+	}
+	return nil
+}
+
+func (a *answer) describe(body []byte) error {
+	var told pgproto3.RowDescription
+	if err := told.Decode(body); err != nil {
+		return fmt.Errorf("read the result's columns: %w", err)
+	}
+	types := make([]uint32, len(told.Fields))
+	for i, f := range told.Fields {
+		types[i] = f.DataTypeOID
+		a.result.fields = append(a.result.fields, field{name: string(f.Name), typ: f.DataTypeOID, modifier: f.TypeModifier})
+	}
+	a.changed = a.statement.types != nil && !slices.Equal(types, a.statement.types)
+	return nil
+}
+
+// textStatement is a catalogue query: its parameters and results are texts.
+func textStatement(query string, params []string) *statement {
+	st := &statement{text: query}
+	for _, p := range params {
+		st.params = append(st.params, param{text: p})
+	}
+	return st
+}
+
+// texts returns the rows of a result in text format, null as "".
+func (r *result) texts() [][]string {
+	rows := make([][]string, len(r.ends))
+	start := 0
+	for i, end := range r.ends {
+		for row := r.data[start:end]; len(row) > 0; {
+			var column []byte
+			column, row, _ = cutColumn(row)
+			rows[i] = append(rows[i], string(column))
+		}
+		start = end
+	}
+	return rows
+}
+
+// cutColumn takes the first column off a row; null is true where it has no value.
+func cutColumn(row []byte) (column, rest []byte, null bool) {
+	n := int32(binary.BigEndian.Uint32(row))
+	if n < 0 {
+		return nil, row[4:], true
+	}
+	return row[4 : 4+n], row[4+n:], false
+}

@@ -1,0 +1,66 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"plumbline/sources"
+)
+
+// classify says by its SQLSTATE what became of a statement. What is not named
+// here is transient.
+func classify(e *pgconn.PgError) error {
+	said := fmt.Errorf("%w%s", e, hint(e))
+	switch e.Code {
+	case "57014": // query_canceled: by statement_timeout, or by a person whom it took too long
+		return sources.Timeout(said)
+	case "25001", "25006", // a where or query that writes, or tries to be allowed to
+		"55000", // object_not_in_prerequisite_state: a materialized view never filled
+		"3D000", // no such database
+		"3F000": // no such schema
+		return sources.Final(said)
+	case "54000", "54001", "54011", "54023": // program limits: asking again asks for as much
+		return sources.Final(said)
+	}
+	switch e.Code[:min(2, len(e.Code))] {
+	case "42", // syntax, names, permissions
+		"28",             // who we are
+		"22",             // a value no type holds, a division by zero in a where
+		"0A",             // feature not supported
+		"2F", "38", "39": // a function that does what it must not
+		return sources.Final(said)
+	}
+	return said
+}
+
+// hint appends what the server proposes, or what we do.
+func hint(e *pgconn.PgError) string {
+	switch {
+	case e.Hint != "":
+		return "; " + e.Hint
+	case e.Code == "25001", e.Code == "25006":
+		return "; a where, deleted_when or query must only read"
+	}
+	return ""
+}
+
+// code is err's SQLSTATE, "" where it has none.
+func code(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// tableChanged says whether err may come from a table that is no longer what
+// the catalogue said when we looked.
+func tableChanged(err error) bool {
+	switch code(err) {
+	case "42P01", "42703", "42704", "42883", "42804":
+		return true
+	}
+	return errors.Is(err, errChanged)
+}

@@ -1,0 +1,319 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limits bound what a Reader asks of a store.
+type Limits struct {
+	// Page is how long one page should take; pages size themselves to it. 0 means 500 ms.
+	Page time.Duration
+	// PageRecords fixes the page size instead; 0 lets pages size themselves.
+	PageRecords int
+	// RecordsPerSecond bounds reading over all pages; 0 means no bound.
+	RecordsPerSecond int
+	// Statement is the store's own statement timeout; a read is given up a little later. 0 means 30 s.
+	Statement time.Duration
+	// Attempts is how often a failed read is tried in all; 0 means 6.
+	Attempts int
+	// Backoff is the wait before the second attempt, doubled for each further one. 0 means 100 ms.
+	Backoff time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Page == 0 {
+		l.Page = 500 * time.Millisecond
+	}
+	if l.Statement == 0 {
+		l.Statement = 30 * time.Second
+	}
+	if l.Attempts == 0 {
+		l.Attempts = 6
+	}
+	if l.Backoff == 0 {
+		l.Backoff = 100 * time.Millisecond
+	}
+	return l
+}
+
+// Wait is a pause a Reader made, and why.
+type Wait struct {
+	Source string
+	Reason string
+	For    time.Duration
+}
+
+// Capabilities say what an adapter offers beyond Lookup.
+type Capabilities struct {
+	Scan, Split, Count, Describe, Explain, Probe bool
+}
+
+// Reader stands around an adapter and gives every read what it must have: pages
+// sized to the page time, a deadline, retries with back-off, a rate, and errors
+// that say which source and what was read. It is safe for many goroutines.
+type Reader struct {
+	name    string
+	source  Source
+	limits  Limits
+	limiter *rate.Limiter
+	onWait  func(Wait)
+}
+
+// NewReader makes a Reader; onWait, which may be nil, hears of every pause.
+func NewReader(name string, source Source, limits Limits, onWait func(Wait)) *Reader {
+	r := &Reader{name: name, source: source, limits: limits.withDefaults(), onWait: onWait}
+	if n := limits.RecordsPerSecond; n > 0 {
+		r.limiter = rate.NewLimiter(rate.Limit(n), n)
+	}
+	return r
+}
+
+// Name is the source's name in the configuration.
+func (r *Reader) Name() string { return r.name }
+
+// Close closes the source.
+func (r *Reader) Close() error { return r.source.Close() }
+
+// Capabilities says what the adapter offers.
+func (r *Reader) Capabilities() (c Capabilities) {
+	_, c.Scan = r.source.(Scanner)
+	_, c.Split = r.source.(Splitter)
+	_, c.Count = r.source.(Counter)
+	_, c.Describe = r.source.(Describer)
+	_, c.Explain = r.source.(Explainer)
+	_, c.Probe = r.source.(Prober)
+	return c
+}
+
+// Describe returns what the store declares; without a Describer, that nothing is known.
+func (r *Reader) Describe(ctx context.Context, d *Dataset) (desc Description, err error) {
+	describer, ok := r.source.(Describer)
+	if !ok {
+		return Description{ScanBy: d.Key}, nil
+	}
+	err = r.try(ctx, "describe "+d.Title(), func(ctx context.Context) error {
+		desc, err = describer.Describe(ctx, d)
+		return err
+	})
+	return desc, err
+}
+
+// Count returns the store's estimate of a dataset's records; ok is false where it has none.
+func (r *Reader) Count(ctx context.Context, d *Dataset) (n int64, ok bool, err error) {
+	counter, ok := r.source.(Counter)
+	if !ok {
+		return 0, false, nil
+	}
+	err = r.try(ctx, "count "+d.Title(), func(ctx context.Context) error {
+		n, err = counter.Count(ctx, d)
+		return err
+	})
+	return n, err == nil && n > 0, err
+}
+
+// Split returns cut points for about parts spans; none where the adapter has no way.
+func (r *Reader) Split(ctx context.Context, d *Dataset, parts int) (cuts []Position, err error) {
+	splitter, ok := r.source.(Splitter)
+	if !ok || parts < 2 {
+		return nil, nil
+	}
+	err = r.try(ctx, "split "+d.Title(), func(ctx context.Context) error {
+		cuts, err = splitter.Split(ctx, d, parts)
+		return err
+	})
+	return cuts, err
+}
+
+// Explain returns the statements a run would send; none where the adapter cannot say.
+func (r *Reader) Explain(ctx context.Context, d *Dataset) (statements []Statement, err error) {
+	explainer, ok := r.source.(Explainer)
+	if !ok {
+		return nil, nil
+	}
+	err = r.try(ctx, "explain "+d.Title(), func(ctx context.Context) error {
+		statements, err = explainer.Explain(ctx, d)
+		return err
+	})
+	return statements, err
+}
+
+// Probe reaches the server once, without retries, and returns what it says of
+// itself and how long it took.
+func (r *Reader) Probe(ctx context.Context) (facts Facts, took time.Duration, err error) {
+	prober, ok := r.source.(Prober)
+	if !ok {
+		return Facts{}, 0, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.limits.Statement)
+	defer cancel()
+	began := time.Now()
+	facts, err = prober.Probe(ctx)
+	if err != nil {
+		err = fmt.Errorf("source %s: probe: %w", r.name, err)
+	}
+	return facts, time.Since(began), err
+}
+
+// Lookup reads every record of keys and hands it on page by page, each page
+// once. It returns the first error of a read or of each.
+func (r *Reader) Lookup(ctx context.Context, d *Dataset, keys []Key, each func(*Page) error) error {
+	size := newSizer(r.limits, 1000)
+	for len(keys) > 0 {
+		batch := keys[:min(len(keys), size.records)]
+		var after Position
+		for done := false; !done; {
+			var page Page
+			records := max(size.records, len(batch)) // one key may have many copies
+			err := r.read(ctx, "look up "+d.Title(), size, &page, func(ctx context.Context) (err error) {
+				page, err = r.source.Lookup(ctx, d, batch, after, Limit{Records: 2 * records, Bytes: pageBytes})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if err := each(&page); err != nil {
+				return err
+			}
+			after, done = page.Next, page.Done
+		}
+		keys = keys[len(batch):]
+	}
+	return nil
+}
+
+// Stream reads a span page by page.
+type Stream struct {
+	reader  *Reader
+	dataset *Dataset
+	request ScanRequest
+	size    *sizer
+	done    bool
+}
+
+// Stream starts reading the span of request; its Limit is the stream's own
+// business. Without a Scanner the first Next is a final error.
+func (r *Reader) Stream(d *Dataset, request ScanRequest) *Stream {
+	return &Stream{reader: r, dataset: d, request: request, size: newSizer(r.limits, maxPageRecords)}
+}
+
+// Probe makes the next page a single record: enough to see whether there is any.
+func (s *Stream) Probe() { s.size = &sizer{records: 1, most: 1, fixed: true} }
+
+// Next returns the next page, which may be empty, or io.EOF after the last.
+// After an error of the store Next may be called again and reads on where it stood.
+func (s *Stream) Next(ctx context.Context) (page *Page, err error) {
+	if s.done {
+		return nil, io.EOF
+	}
+	scanner, ok := s.reader.source.(Scanner)
+	if !ok {
+		return nil, Final(fmt.Errorf("source %s: scan %s: this kind of source can only look keys up", s.reader.name, s.dataset.Title()))
+	}
+	page = &Page{}
+	err = s.reader.read(ctx, "scan "+s.dataset.Title(), s.size, page, func(ctx context.Context) (err error) {
+		s.request.Limit = Limit{Records: s.size.records, Bytes: pageBytes}
+		*page, err = scanner.Scan(ctx, s.dataset, s.request)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.done = page.Done
+	s.request.After = page.Next
+	return page, nil
+}
+
+// read does one page: paced, retried, timed, and learned from.
+func (r *Reader) read(ctx context.Context, what string, size *sizer, page *Page, do func(context.Context) error) error {
+	err := r.try(ctx, what, func(ctx context.Context) error {
+		began := time.Now()
+		err := do(ctx)
+		if err == nil {
+			page.Began, page.Ended = began, time.Now()
+			size.learn(page.Ended.Sub(began), page.Len(), page.Size)
+		} else if FailureOf(err) == FailureTimeout {
+			size.shrink()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.pace(ctx, page.Len())
+}
+
+// pace waits until n more records are within the rate.
+func (r *Reader) pace(ctx context.Context, n int) error {
+	if r.limiter == nil || n == 0 {
+		return nil
+	}
+	for ; n > 0; n -= r.limiter.Burst() {
+		reservation := r.limiter.ReserveN(time.Now(), min(n, r.limiter.Burst()))
+		if err := r.wait(ctx, reservation.Delay(), fmt.Sprintf("%d records/s allowed", r.limits.RecordsPerSecond)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reader) wait(ctx context.Context, d time.Duration, reason string) error {
+	if d <= 0 {
+		return nil
+	}
+	if r.onWait != nil {
+		r.onWait(Wait{Source: r.name, Reason: reason, For: d})
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// try runs do until it succeeds, fails for good, or the attempts are used up.
+func (r *Reader) try(ctx context.Context, what string, do func(context.Context) error) error {
+	backoff := r.limits.Backoff
+	for attempt := 1; ; attempt++ {
+		err := r.once(ctx, do)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case FailureOf(err) == FailureFinal:
+			return fmt.Errorf("source %s: %s: %w", r.name, what, err)
+		case attempt == r.limits.Attempts:
+			return fmt.Errorf("source %s: %s: tried %d times: %w", r.name, what, attempt, err)
+		}
+		jittered := backoff/2 + rand.N(backoff)
+		if err := r.wait(ctx, jittered, "retrying: "+shorten(err.Error(), 200)); err != nil {
+			return err
+		}
+		backoff = min(2*backoff, 5*time.Second)
+	}
+}
+
+func (r *Reader) once(ctx context.Context, do func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, r.limits.Statement+5*time.Second)
+	defer cancel()
+	err := do(bounded)
+	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
+		return Timeout(fmt.Errorf("no answer within %s: %w", r.limits.Statement+5*time.Second, err))
+	}
+	if errors.Is(err, io.EOF) { // io.EOF means "read to the end" to our callers, never "connection gone"
+		return fmt.Errorf("connection closed: %w", errConnectionGone)
+	}
+	return err
+}
+
+var errConnectionGone = errors.New("the store hung up")

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParseArgsSplitsServersFromCommand(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args    string
+		servers string
+		command string
+		err     string
+	}{
+		{args: "-- go test -race ./...", servers: "postgres mongodb", command: "go test -race ./..."},
+		{args: "env", servers: "postgres mongodb", command: "env"},
+		{args: "-only mongodb -- env -i", servers: "mongodb", command: "env -i"},
+		{args: "-only=mongodb,postgres -- env", servers: "postgres mongodb", command: "env"},
+		{args: "-- -only postgres", servers: "postgres mongodb", command: "-only postgres"},
+		{args: "-only oracle -- env", err: `no server is called "oracle": choose from postgres, mongodb`},
+		{args: "-only postgres, -- env", err: `no server is called ""`},
+		{args: "-only postgres --", err: "no command given"},
+		{args: "", err: "no command given"},
+		{args: "-keep -- env", err: "not defined: -keep"},
+	} {
+		chosen, command, err := parseArgs(strings.Fields(c.args), knownServers(), io.Discard)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%q: error %v, want one with %q", c.args, err, c.err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: %v", c.args, err)
+		}
+		if got := strings.Join(names(chosen), " "); got != c.servers {
+			t.Errorf("%q: servers %q, want %q", c.args, got, c.servers)
+		}
+		if got := strings.Join(command, " "); got != c.command {
+			t.Errorf("%q: command %q, want %q", c.args, got, c.command)
+		}
+	}
+	if _, _, err := parseArgs([]string{"-h"}, knownServers(), io.Discard); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("-h: error %v, want flag.ErrHelp", err)
+	}
+}
+
+func TestNewestPostgresComesFirst(t *testing.T) {
+	t.Parallel()
+	dir := func(version string) string { return "/usr/lib/postgresql/" + version + "/bin" }
+	got := newestFirst([]string{dir("15"), dir("9.6"), dir("local"), dir("17"), dir("10")})
+	want := []string{dir("17"), dir("15"), dir("10"), dir("9.6"), dir("local")}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+const machineSources = `Types: deb
+# URIs: http://old.example.org/debian
+URIs: http://archive.example.org/debian
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By: /usr/share/keyrings/example.gpg
+
+Types: deb
+URIs: http://archive.example.org/debian-security
+Suites: bookworm-security
+Components: main
+`
+
+func TestSourcesForTakesTheArchiveOfTheMachinesOwnSuite(t *testing.T) {
+	t.Parallel()
+	const plain = "Types: deb\nURIs: http://archive.example.org/debian\nSuites: trixie\nComponents: main\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"a comment between the fields is no address": {machineSources, plain + "Signed-By: /usr/share/keyrings/example.gpg\n"},
+		"the entry may come second, in any case of letters": {
+			"types: deb-src deb\nuris: http://other.example.org/x\nsuites: sid\ncomponents: main\n\n" +
+				"types: deb\nuris: http://archive.example.org/debian\nsuites: bookworm\ncomponents: main contrib\n", plain},
+		"a key inside the file is left out": {
+			"Types: deb\nURIs: http://archive.example.org/debian\nSuites: bookworm\nComponents: main\nSigned-By:\n -----BEGIN\n .\n -----END\n", plain},
+		"continued lines belong to the field": {
+			"Types: deb\nURIs:\n http://archive.example.org/debian\nSuites: sid\n bookworm\nComponents: main\n", plain},
+		"disabled entries and sources of code are passed over": {
+			"Enabled: no\n" + machineSources + "\nTypes: deb-src\nURIs: http://code.example.org\nSuites: bookworm\nComponents: main\n", ""},
+		"another distribution's archive is refused": {
+			"Types: deb\nURIs: http://archive.example.org/ubuntu\nSuites: jammy\nComponents: main\n", ""},
+		"no file, no entry": {"", ""},
+	} {
+		got, err := sourcesFor(c.text, "bookworm", "trixie")
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
+		}
+	}
+}
+
+func TestOSReleaseValuesMayBeQuoted(t *testing.T) {
+	t.Parallel()
+	text := "PRETTY_NAME=\"Debian GNU/Linux 12\"\nVERSION_CODENAME=bookworm\nID='debian'\n"
+	for name, want := range map[string]string{"ID": "debian", "VERSION_CODENAME": "bookworm", "CODENAME": ""} {
+		if got := osRelease(text, name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestOldCLibrariesBorrowNewerOnes(t *testing.T) {
+	t.Parallel()
+	for out, want := range map[string]bool{
+		"glibc 2.36\n": true, "glibc 2.38\n": false, "glibc 2.41\n": false, "glibc 2.4\n": true,
+		"glibc 3.0\n": false, "glibc 1.99\n": true, "musl\n": true, "": true,
+	} {
+		if got := olderGlibc(out, 2, 38); got != want {
+			t.Errorf("%q: got %t, want %t", out, got, want)
+		}
+	}
+}
+
+func TestNodeMajorReadsVersions(t *testing.T) {
+	t.Parallel()
+	for out, want := range map[string]int{"v20.1.0": 20, "v9.11.2": 9, "v101.0.0-pre": 101, "": 0, "node?": 0} {
+		if got := nodeMajor(out); got != want {
+			t.Errorf("%q: got %d, want %d", out, got, want)
+		}
+	}
+}
+
+func TestPrintedAddressWaitsForTheWholeLine(t *testing.T) {
+	t.Parallel()
+	for log, want := range map[string]string{
+		"port 40123\n": "127.0.0.1:40123", "a warning\nport 1\n": "127.0.0.1:1", "port 401": "", "": "",
+	} {
+		if got, err := printedAddress(log); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v, want %q", log, got, err, want)
+		}
+	}
+}
+
+func TestPostgresIsReadyOnceItTakesQueries(t *testing.T) {
+	t.Parallel()
+	message := func(kind byte, body string) string {
+		return string(binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(body)+4))) + body
+	}
+	greeting := message('R', "\x00\x00\x00\x00") + message('S', "TimeZone\x00UTC\x00") +
+		message('S', "server_version\x0015.4 (Debian 15.4-1)\x00")
+	if got, err := readPostgresVersion(strings.NewReader(greeting + message('Z', "I"))); got != "15.4" || err != nil {
+		t.Errorf("got %q, %v, want 15.4", got, err)
+	}
+	for name, answer := range map[string]string{
+		"cut off":          greeting,
+		"starting up":      message('E', "SFATAL\x00C57P03\x00Mthe database system is starting up\x00\x00"),
+		"some other thing": "HTTP/1.1 400 Bad Request\r\n\r\n",
+	} {
+		if got, err := readPostgresVersion(strings.NewReader(answer)); err == nil {
+			t.Errorf("%s: got %q and no error", name, got)
+		}
+	}
+	startup := postgresStartup("u", "d")
+	if want := "\x00\x00\x00\x1b\x00\x03\x00\x00user\x00u\x00database\x00d\x00\x00"; string(startup) != want {
+		t.Errorf("startup message is %q, want %q", startup, want)
+	}
+}
+
+func TestMongoVersionComesFromBuildInfo(t *testing.T) {
+	t.Parallel()
+	message := buildInfoMessage()
+	if int(binary.LittleEndian.Uint32(message)) != len(message) {
+		t.Errorf("message says %d bytes, has %d", binary.LittleEndian.Uint32(message), len(message))
+	}
+	if document := message[21:]; int(binary.LittleEndian.Uint32(document)) != len(document) {
+		t.Errorf("document says %d bytes, has %d", binary.LittleEndian.Uint32(document), len(document))
+	}
+	if got, err := versionIn([]byte("…\x02version\x00\x06\x00\x00\x007.0.5\x00\x02gitVersion\x00…")); got != "7.0.5" || err != nil {
+		t.Errorf("got %q, %v, want 7.0.5", got, err)
+	}
+	for _, reply := range []string{"", "\x02version\x00", "\x02version\x00\x06\x00\x00\x007.0"} {
+		if got, err := versionIn([]byte(reply)); err == nil {
+			t.Errorf("%q: got %q and no error", reply, got)
+		}
+	}
+}
+
+func TestReachableAsksEveryDirectoryOnTheWay(t *testing.T) {
+	t.Parallel()
+	top, err := os.MkdirTemp("", "withservers-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(top) })
+	inner := filepath.Join(top, "closed", "open")
+	if err := os.MkdirAll(inner, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(top, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if !reachable(os.TempDir()) {
+		t.Skip("the temporary directory itself is closed")
+	}
+	if !reachable(inner) || !reachable(filepath.Join(inner, "not", "there")) {
+		t.Error("every directory lets anyone pass, yet it is said to be out of reach")
+	}
+	if err := os.Chmod(filepath.Join(top, "closed"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if reachable(inner) || reachable(filepath.Join(inner, "not", "there")) {
+		t.Error("a closed directory is on the way, yet it is said to be reachable")
+	}
+}
+
+func TestLastLinesKeepsTheEnd(t *testing.T) {
+	t.Parallel()
+	if got := lastLines(" \n"); got != "" {
+		t.Errorf("got %q for no output", got)
+	}
+	got := lastLines(strings.Repeat("early\n", 20) + "last\n")
+	if strings.Count(got, "\n") != 12 || !strings.HasSuffix(got, "\n    last") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestStartAllReportsEveryFailureAndEndsTheRest(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	h := &host{out: &out}
+	broken := errors.New("out of order")
+	_, err := startAll(t.Context(), h, []server{
+		{name: "good", env: "WITHSERVERS_GOOD", start: func(context.Context, *host) (endpoint, error) {
+			return endpoint{url: "good://", version: "1", origin: "a test"}, nil
+		}},
+		{name: "broken", env: "WITHSERVERS_BROKEN", start: func(context.Context, *host) (endpoint, error) {
+			return endpoint{}, broken
+		}},
+		{name: "panicking", env: "WITHSERVERS_PANICKING", start: func(context.Context, *host) (endpoint, error) {
+			panic("oh")
+		}},
+		{name: "waiting", env: "WITHSERVERS_WAITING", start: func(ctx context.Context, _ *host) (endpoint, error) {
+			<-ctx.Done()
+			return endpoint{}, ctx.Err()
+		}},
+	})
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "start panicking: panic: oh") || strings.Contains(err.Error(), "waiting") {
+		t.Errorf("got %v", err)
+	}
+	if !strings.HasPrefix(out.String(), "withservers: good 1 from a test, ready in ") {
+		t.Errorf("printed %q", out.String())
+	}
+}
+
+func TestAServerInTheEnvironmentIsLeftAlone(t *testing.T) {
+	t.Setenv("WITHSERVERS_GIVEN", "given://user:secret@host")
+	var out bytes.Buffer
+	env, err := startAll(t.Context(), &host{out: &out}, []server{{name: "given", env: "WITHSERVERS_GIVEN"}})
+	if err != nil || !slices.Equal(env, []string{"WITHSERVERS_GIVEN=given://user:secret@host"}) {
+		t.Errorf("got %v, %v", env, err)
+	}
+	if strings.Contains(out.String(), "secret") || !strings.Contains(out.String(), "nothing started") {
+		t.Errorf("printed %q", out.String())
+	}
+}
+
+func TestCommandKeepsItsExitCodeAndGetsSignals(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	h := &host{out: io.Discard, starter: newStarter()}
+	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -9 $$": 137} {
+		code, err := runCommand(h, []string{"sh", "-c", script}, os.Environ(), io.Discard, io.Discard, nil)
+		if code != want || err != nil {
+			t.Errorf("%q: got %d, %v, want %d", script, code, err, want)
+		}
+	}
+	if _, err := runCommand(h, []string{"/no/such/command"}, nil, io.Discard, io.Discard, nil); err == nil {
+		t.Error("a command that is not there: no error")
+	}
+
+	signals := make(chan os.Signal, 1)
+	listening := writerFunc(func(p []byte) { signals <- os.Interrupt })
+	script := `trap 'kill $!; exit 9' INT; sleep 60 & echo listening; wait`
+	code, err := runCommand(h, []string{"sh", "-c", script}, os.Environ(), listening, io.Discard, signals)
+	if code != 9 || err != nil {
+		t.Errorf("interrupted: got %d, %v, want 9", code, err)
+	}
+}
+
+// writerFunc is called with everything that is written.
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
+}
