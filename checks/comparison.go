@@ -18,12 +18,13 @@ type Comparison struct {
 	Rules, Ignored []Rule
 
 	ownerFields, replicaFields map[string]int
-	ownerVersion               int // index in Owner.Fields, or -1
+	// indexes in Owner.Fields and Replica.Fields, or -1
+	ownerVersion, replicaVersion int
 }
 
 // Compile makes edge number i of check ready as of now.
 func Compile(check *Check, i int, now time.Time) *Comparison {
-	c := &Comparison{Check: check, Edge: &check.Edges[i], ownerVersion: -1,
+	c := &Comparison{Check: check, Edge: &check.Edges[i], ownerVersion: -1, replicaVersion: -1,
 		ownerFields: map[string]int{}, replicaFields: map[string]int{}}
 	c.Owner, c.Replica = check.Owner.Dataset, c.Edge.Replica.Dataset
 	c.Owner.Fields, c.Replica.Fields = nil, nil
@@ -52,6 +53,9 @@ func Compile(check *Check, i int, now time.Time) *Comparison {
 	}
 	if v := check.Owner.Version; v != "" {
 		c.ownerVersion = need(&c.Owner, c.ownerFields, v)
+		if w := c.Edge.Replica.Version; w != "" {
+			c.replicaVersion = need(&c.Replica, c.replicaFields, w)
+		}
 	}
 	return c
 }

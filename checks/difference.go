@@ -29,6 +29,9 @@ type Difference struct {
 	Fields []FieldDifference
 	// Reason says in words what Kind alone does not: which side has it twice, why it is unreadable.
 	Reason string
+	// Age relates the copy to its owner by their versions, where both declare one.
+	Age                          Age
+	OwnerVersion, ReplicaVersion sources.Value
 	// FirstSeen is when the difference was first read, LastSeen when it was last.
 	FirstSeen, LastSeen time.Time
 }

@@ -32,31 +32,34 @@ func (e *edge) finish(ctx context.Context, err error) {
 		}
 		return strings.Compare(string(a.Kind), string(b.Kind))
 	})
-	run.Result = e.result(ctx, err)
-	if run.Result != Error {
-		run.Err = nil
-	}
+	run.Conclude(e.stopped() && run.left() > 0 || ctx.Err() != nil, e.check.AllowEmpty && len(e.options.Keys) == 0)
 }
 
 func interrupted(err error) bool { return errors.Is(err, context.Canceled) }
 
-func (e *edge) result(ctx context.Context, err error) Result {
-	run := e.run
+// Conclude sets the result that follows from what the run saw. An edge without
+// records is clean only where allowEmpty says that this is a fact.
+func (r *EdgeRun) Conclude(cancelled, allowEmpty bool) {
+	r.Result = r.conclusion(cancelled, allowEmpty)
+	if r.Result != Error {
+		r.Err = nil
+	}
+}
+
+func (r *EdgeRun) conclusion(cancelled, allowEmpty bool) Result {
 	switch {
-	case e.stopped() && run.left() > 0, ctx.Err() != nil:
+	case cancelled:
 		return Cancelled
-	case run.Counts.Differences() > 0:
+	case r.Counts.Differences() > 0:
 		return Drift
-	case run.Err != nil && run.Counts.Compared() == 0:
+	case r.Err != nil && r.Counts.Compared() == 0:
 		return Error
-	case run.left() > 0 || len(run.Reasons) > 0 || err != nil:
+	case r.left() > 0 || len(r.Reasons) > 0 || r.Err != nil:
 		return Incomplete
-	case run.Counts.Compared() > 0:
-		return Clean
-	case e.check.AllowEmpty && len(e.options.Keys) == 0:
+	case r.Counts.Compared() > 0 || allowEmpty:
 		return Clean
 	}
-	run.Reasons[fmt.Sprintf("nothing was compared: of %d records read of the owner and %d of the replica none was this check's to compare",
-		run.Counts.OwnerRecords, run.Counts.ReplicaRecords)]++
+	r.Reasons[fmt.Sprintf("nothing was compared: of %d records read of the owner and %d of the replica none was this check's to compare",
+		r.Counts.OwnerRecords, r.Counts.ReplicaRecords)]++
 	return Incomplete
 }

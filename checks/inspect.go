@@ -120,33 +120,33 @@ func (e *edge) readGiven(ctx context.Context, keys []sources.Key) (*groups, erro
 	return g, nil
 }
 
-// compareGiven compares the keys of the options instead of scanning.
-func (e *edge) compareGiven(ctx context.Context) error {
+// compareGiven compares keys, each as the owner writes it, instead of scanning.
+func (e *edge) compareGiven(ctx context.Context, given []sources.Key) (*Part, error) {
 	var keys []sources.Key
-	for _, key := range e.options.Keys {
+	for _, key := range given {
 		canonical, err := canonicalKey(key, e.owner.mine, e.owner.other)
 		if err != nil {
-			return fmt.Errorf("key %s: %w", key, err)
+			return nil, fmt.Errorf("key %s: %w", key, err)
 		}
 		keys = append(keys, canonical)
 	}
 	g, err := e.readGiven(ctx, keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	y := &yield{}
+	y := &Part{Records: int64(len(keys)), Done: true}
 	for _, one := range g.groups {
 		if len(one.owners)+len(one.replicas) == 0 {
 			y.skip(fmt.Sprintf("key %s: neither side has it", one.key))
 			continue
 		}
-		y.counts.OwnerRecords += int64(len(one.owners))
-		y.counts.ReplicaRecords += int64(len(one.replicas))
+		y.Counts.OwnerRecords += int64(len(one.owners))
+		y.Counts.ReplicaRecords += int64(len(one.replicas))
 		if err := e.noteGroup(y, one, true); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return e.take(&segment{}, int64(len(keys)), y)
+	return y, nil
 }
 
 // ParseKey reads a key from a person's text: the parts divided by commas, each

@@ -186,7 +186,7 @@ func collationOf(d sources.Description, key []string) string {
 // noRaw says why equal bytes do not prove equal records; "" when they do.
 func noRaw(c *Comparison, owner, replica sources.Description) string {
 	if !c.rawEqual() {
-		return "a rule, an invariant, where or deleted_when needs the values"
+		return "a rule, an invariant, where, deleted_when or the replica's version needs the values"
 	}
 	for i := range c.Owner.Key {
 		if why := noRawField(c.Owner.Key[i], c.Replica.Key[i], owner, replica); why != "" {

@@ -47,7 +47,8 @@ func (c *Counts) Differences() int64 {
 	return c.Mismatch + c.Missing + c.Extra + c.Duplicate + c.Unreadable
 }
 
-func (c *Counts) add(d Counts) {
+// Add adds another part's counts.
+func (c *Counts) Add(d Counts) {
 	c.OwnerRecords += d.OwnerRecords
 	c.ReplicaRecords += d.ReplicaRecords
 	c.Equal += d.Equal

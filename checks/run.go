@@ -13,7 +13,8 @@ import (
 	"plumbline/sources"
 )
 
-var errStopped = errors.New("stopped")
+// ErrStopped ends a scan after the page that was read, with nothing lost.
+var ErrStopped = errors.New("stopped")
 
 // edge is one edge of a check while it runs.
 type edge struct {
@@ -91,7 +92,11 @@ func (e *edge) execute(ctx context.Context) error {
 		return err
 	}
 	if len(e.options.Keys) > 0 {
-		if err := e.compareGiven(ctx); err != nil {
+		part, err := e.compareGiven(ctx, e.options.Keys)
+		if err != nil {
+			return err
+		}
+		if err := e.take(part); err != nil {
 			return err
 		}
 		return e.confirmAll(ctx)
@@ -158,8 +163,8 @@ func (e *edge) emptyReason() string {
 const recordsPerSegment = 100_000
 
 // cut makes the segments of every pass.
-func (e *edge) cut(ctx context.Context) ([]*segment, error) {
-	var segments []*segment
+func (e *edge) cut(ctx context.Context) ([]Segment, error) {
+	var segments []Segment
 	for _, pass := range e.plan.Passes {
 		drive, _ := e.sides(pass.Drive)
 		parts := e.options.Segments
@@ -173,7 +178,7 @@ func (e *edge) cut(ctx context.Context) ([]*segment, error) {
 		estimate := drive.facts.Estimate / int64(len(cuts)+1)
 		var after sources.Position
 		for _, upTo := range append(cuts, nil) {
-			segments = append(segments, &segment{pass: pass, span: sources.Span{After: after, UpTo: upTo}, estimate: estimate})
+			segments = append(segments, Segment{Pass: pass, Span: sources.Span{After: after, UpTo: upTo}, Estimate: estimate})
 			after = upTo
 		}
 		e.expected += drive.facts.Estimate
@@ -183,14 +188,17 @@ func (e *edge) cut(ctx context.Context) ([]*segment, error) {
 
 // scan reads all segments, several side by side. A segment that cannot be read
 // to its end leaves the others alone; what it lacks is counted as unread.
-func (e *edge) scan(ctx context.Context, segments []*segment) error {
+func (e *edge) scan(ctx context.Context, segments []Segment) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(e.options.Parallel)
-	for _, seg := range segments {
+	for i := range segments {
 		group.Go(func() error {
-			err := errStopped
+			read, err := int64(0), ErrStopped
 			if !e.stopped() {
-				err = e.scanSegment(ctx, seg)
+				err = e.scanSegment(ctx, &segments[i], func(p *Part) error {
+					read += p.Records
+					return e.take(p)
+				})
 			}
 			if err == nil {
 				return nil
@@ -198,25 +206,25 @@ func (e *edge) scan(ctx context.Context, segments []*segment) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			e.unread(seg, err)
+			e.unread(segments[i].Estimate-read, err)
 			return nil
 		})
 	}
 	return group.Wait()
 }
 
-func (e *edge) scanSegment(ctx context.Context, seg *segment) error {
+func (e *edge) scanSegment(ctx context.Context, seg *Segment, take taker) error {
 	if e.plan.Kind == PlanRanges {
-		return e.scanRanges(ctx, seg)
+		return e.scanRanges(ctx, seg, take)
 	}
-	return e.scanKeys(ctx, seg)
+	return e.scanKeys(ctx, seg, take)
 }
 
-func (e *edge) unread(seg *segment, err error) {
+func (e *edge) unread(records int64, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.run.Unread += max(1, seg.estimate-seg.read)
-	if !errors.Is(err, errStopped) {
+	e.run.Unread += max(1, records)
+	if !errors.Is(err, ErrStopped) {
 		e.run.Reasons[err.Error()]++
 		if e.run.Err == nil {
 			e.run.Err = err
@@ -224,20 +232,19 @@ func (e *edge) unread(seg *segment, err error) {
 	}
 }
 
-// take takes over what comparing n records of the driving side gave.
-func (e *edge) take(seg *segment, n int64, y *yield) error {
-	if err := e.suspects.add(y.suspects); err != nil {
+// take takes over what comparing a page gave.
+func (e *edge) take(p *Part) error {
+	if err := e.suspects.add(p.Suspects); err != nil {
 		return err
 	}
 	e.mu.Lock()
-	seg.read += n
-	e.read += n
-	e.run.Counts.add(y.counts)
-	for reason, times := range y.reasons {
+	e.read += p.Records
+	e.run.Counts.Add(p.Counts)
+	for reason, times := range p.Reasons {
 		e.run.Reasons[reason] += times
 	}
-	e.run.Omitted += y.omitted
-	for _, d := range y.settled {
+	e.run.Omitted += p.Omitted
+	for _, d := range p.Settled {
 		e.keep(d)
 	}
 	e.mu.Unlock()

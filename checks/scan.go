@@ -9,68 +9,77 @@ import (
 	"plumbline/sources"
 )
 
-// segment is a part of a run that is read on its own: a span of the driving side.
-type segment struct {
-	pass     Pass
-	span     sources.Span
-	estimate int64 // about how many records of the driving side; 0 when unknown
-	read     int64 // how many were read
+// Segment is a part of a run that is read, retried and resumed on its own: a
+// span of the driving side. A segment that was read up to a position goes on
+// with Span.After set to it.
+type Segment struct {
+	Pass     Pass
+	Span     sources.Span
+	Estimate int64 // about how many records of the driving side; 0 when unknown
 }
 
-// yield is what comparing a page or a range gave. It is taken over as a whole:
-// what could not be read to its end yields nothing.
-type yield struct {
-	counts   Counts
-	suspects []suspect
-	settled  []Difference // need no second look: a record without a key
-	omitted  int64        // of those, counted and not kept
-	reasons  map[string]int64
+// Part is what comparing a page, and what the other side holds for it, gave. It
+// is taken over as a whole: what could not be read to its end gives no Part.
+type Part struct {
+	// Records is how many records of the driving side were read, and Next where
+	// the segment goes on; Next means nothing when Done.
+	Records int64
+	Next    sources.Position
+	Done    bool
+
+	Counts   Counts
+	Suspects []Suspect
+	// Settled need no second look: records without a key to look up. Omitted is
+	// how many more were counted and not kept.
+	Settled []Difference
+	Omitted int64
+	// Reasons say why records were skipped, each with how often.
+	Reasons map[string]int64
 }
 
-func (y *yield) skip(reason string) {
-	y.counts.Skipped++
-	y.because(reason)
-}
+// taker takes a Part over. An error ends the segment.
+type taker func(*Part) error
 
-func (y *yield) because(reason string) {
-	if y.reasons == nil {
-		y.reasons = map[string]int64{}
+func (y *Part) skip(reason string) {
+	y.Counts.Skipped++
+	if y.Reasons == nil {
+		y.Reasons = map[string]int64{}
 	}
-	y.reasons[reason]++
+	y.Reasons[reason]++
 }
 
 // unreadable notes a record whose key has no canonical form: it can be matched
 // with nothing and looked up nowhere. Where the edge ignores what only this side
 // has, it ignores such a record too.
-func (e *edge) unreadable(y *yield, r *sources.Record, role Role, why string) {
+func (e *edge) unreadable(y *Part, r *sources.Record, role Role, why string) {
 	ignored := role == OwnerSide && e.comparison.Edge.IgnoreMissing || role == ReplicaSide && e.comparison.Edge.IgnoreExtra
 	if r.Deleted || r.OutOfScope || ignored {
 		return
 	}
-	y.counts.Unreadable++
-	if len(y.settled) >= e.options.Findings {
-		y.omitted++
+	y.Counts.Unreadable++
+	if len(y.Settled) >= e.options.Findings {
+		y.Omitted++
 		return
 	}
 	now := e.now()
-	y.settled = append(y.settled, Difference{Kind: Unreadable, Key: r.Key, ID: r.ID,
+	y.Settled = append(y.Settled, Difference{Kind: Unreadable, Key: r.Key, ID: r.ID,
 		Reason: fmt.Sprintf("%s: %s", role, why), FirstSeen: now, LastSeen: now})
 }
 
 // scanRanges reads both sides of a segment by the same ranges. Each page of the
 // driving side is a range; the other side is read for just that range while the
 // driving side reads on.
-func (e *edge) scanRanges(ctx context.Context, seg *segment) error {
-	drive, other := e.sides(seg.pass.Drive)
+func (e *edge) scanRanges(ctx context.Context, seg *Segment, take taker) error {
+	drive, other := e.sides(seg.Pass.Drive)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	pages := e.readAhead(ctx, drive, sources.ScanRequest{Span: seg.span, Raw: e.plan.Raw})
-	after := seg.span.After
+	pages := e.readAhead(ctx, drive, sources.ScanRequest{Span: seg.Span, Raw: e.plan.Raw})
+	after := seg.Span.After
 	for ahead := range pages {
 		if ahead.err != nil {
 			return ahead.err
 		}
-		upTo := seg.span.UpTo
+		upTo := seg.Span.UpTo
 		if !ahead.page.Done {
 			upTo = ahead.page.Next
 			if !e.bounds(upTo, drive) {
@@ -82,11 +91,12 @@ func (e *edge) scanRanges(ctx context.Context, seg *segment) error {
 		if err != nil {
 			return err
 		}
-		if err := e.take(seg, int64(ahead.page.Len()), y); err != nil {
+		y.Records, y.Next, y.Done = int64(ahead.page.Len()), ahead.page.Next, ahead.page.Done
+		if err := take(y); err != nil {
 			return err
 		}
-		if after = upTo; e.stopped() {
-			return errStopped
+		if after = upTo; e.stopped() && !y.Done {
+			return ErrStopped
 		}
 	}
 	return ctx.Err()
@@ -137,8 +147,8 @@ func (e *edge) readAhead(ctx context.Context, s *side, request sources.ScanReque
 
 // compareRange compares a page of the driving side, which is all it holds in
 // the span, with all that the other side holds there.
-func (e *edge) compareRange(ctx context.Context, drive, other *side, page *sources.Page, span sources.Span) (*yield, error) {
-	y := &yield{}
+func (e *edge) compareRange(ctx context.Context, drive, other *side, page *sources.Page, span sources.Span) (*Part, error) {
+	y := &Part{}
 	driven, err := newBatch(drive, page, e.plan.Raw)
 	if err != nil {
 		return nil, err
@@ -180,20 +190,20 @@ func inScope(p *sources.Page) int64 {
 	return int64(n)
 }
 
-func (e *edge) countRead(y *yield, role Role, n int64) {
+func (e *edge) countRead(y *Part, role Role, n int64) {
 	if role == OwnerSide {
-		y.counts.OwnerRecords += n
+		y.Counts.OwnerRecords += n
 	} else {
-		y.counts.ReplicaRecords += n
+		y.Counts.ReplicaRecords += n
 	}
 }
 
-func (e *edge) comparePair(y *yield, a *batch, i int, b *batch, j int) error {
+func (e *edge) comparePair(y *Part, a *batch, i int, b *batch, j int) error {
 	if a.side.role == ReplicaSide {
 		a, i, b, j = b, j, a, i
 	}
 	if a.raw && b.raw && rawEqual(a.page.Raw.Row(i), b.page.Raw.Row(j)) {
-		y.counts.Equal++
+		y.Counts.Equal++
 		return nil
 	}
 	owner, err := a.record(i)
@@ -214,7 +224,7 @@ func rawEqual(owner, replica []byte) bool {
 }
 
 // compareSingle judges a record whose key the other side lacks, as read.
-func (e *edge) compareSingle(y *yield, b *batch, i int) error {
+func (e *edge) compareSingle(y *Part, b *batch, i int) error {
 	r, err := b.record(i)
 	if err != nil {
 		return err
@@ -232,7 +242,7 @@ func (e *edge) compareSingle(y *yield, b *batch, i int) error {
 // suspectTwin notes a key that came before on the same side. The planner lets
 // ranges be read only where a constraint forbids it, so it takes two forms of
 // one key (a uuid and its text) for this to happen.
-func (e *edge) suspectTwin(y *yield, b *batch, i int) error {
+func (e *edge) suspectTwin(y *Part, b *batch, i int) error {
 	r, err := b.record(i)
 	if err != nil {
 		return err
@@ -241,15 +251,15 @@ func (e *edge) suspectTwin(y *yield, b *batch, i int) error {
 	if err != nil {
 		return err
 	}
-	y.suspects = append(y.suspects, e.newSuspect(key, nil, nil, true))
+	y.Suspects = append(y.Suspects, e.newSuspect(key, nil, nil, true))
 	return nil
 }
 
 // note counts a judged pair, or makes it a suspect.
-func (e *edge) note(y *yield, v verdict, owner, replica *sources.Record) error {
+func (e *edge) note(y *Part, v verdict, owner, replica *sources.Record) error {
 	switch v.outcome {
 	case outcomeEqual:
-		y.counts.Equal++
+		y.Counts.Equal++
 	case outcomeSkipped:
 		y.skip(v.reason)
 	case outcomeDiffers:
@@ -265,13 +275,13 @@ func (e *edge) note(y *yield, v verdict, owner, replica *sources.Record) error {
 		if replica != nil {
 			id = replica.ID
 		}
-		y.suspects = append(y.suspects, e.newSuspect(key, id, owner, false))
+		y.Suspects = append(y.Suspects, e.newSuspect(key, id, owner, false))
 	case outcomeOutOfScope, outcomeIgnored:
 	}
 	return nil
 }
 
-func (e *edge) newSuspect(key, id sources.Key, owner *sources.Record, duplicate bool) suspect {
+func (e *edge) newSuspect(key, id sources.Key, owner *sources.Record, duplicate bool) Suspect {
 	now := e.now()
-	return suspect{key: key, id: id, owner: e.comparison.ownerState(owner), firstSeen: now, since: now, duplicate: duplicate}
+	return Suspect{Key: key, ID: id, Owner: e.comparison.ownerState(owner), FirstSeen: now, Since: now, Duplicate: duplicate}
 }

@@ -8,26 +8,27 @@ import (
 
 // scanKeys reads the driving side of a segment page by page and looks each
 // page's keys up on the other side, while the next page is read.
-func (e *edge) scanKeys(ctx context.Context, seg *segment) error {
-	drive, other := e.sides(seg.pass.Drive)
+func (e *edge) scanKeys(ctx context.Context, seg *Segment, take taker) error {
+	drive, other := e.sides(seg.Pass.Drive)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	request := sources.ScanRequest{Span: seg.span, InScopeOnly: drive.role == OwnerSide,
-		KeysOnly: seg.pass.Presence && drive.role == ReplicaSide} // the owner's fields are what settle watches
+	request := sources.ScanRequest{Span: seg.Span, InScopeOnly: drive.role == OwnerSide,
+		KeysOnly: seg.Pass.Presence && drive.role == ReplicaSide} // the owner's fields are what settle watches
 	for ahead := range e.readAhead(ctx, drive, request) {
 		if ahead.err != nil {
 			return ahead.err
 		}
-		y := &yield{}
+		y := &Part{}
 		e.countRead(y, drive.role, int64(ahead.page.Len()))
-		if err := e.compareKeys(ctx, y, drive, other, ahead.page, seg.pass.Presence); err != nil {
+		if err := e.compareKeys(ctx, y, drive, other, ahead.page, seg.Pass.Presence); err != nil {
 			return err
 		}
-		if err := e.take(seg, int64(ahead.page.Len()), y); err != nil {
+		y.Records, y.Next, y.Done = int64(ahead.page.Len()), ahead.page.Next, ahead.page.Done
+		if err := take(y); err != nil {
 			return err
 		}
-		if e.stopped() {
-			return errStopped
+		if e.stopped() && !y.Done {
+			return ErrStopped
 		}
 	}
 	return ctx.Err()
@@ -35,7 +36,7 @@ func (e *edge) scanKeys(ctx context.Context, seg *segment) error {
 
 // compareKeys compares a page of the driving side with what the other side
 // holds for its keys.
-func (e *edge) compareKeys(ctx context.Context, y *yield, drive, other *side, page *sources.Page, presence bool) error {
+func (e *edge) compareKeys(ctx context.Context, y *Part, drive, other *side, page *sources.Page, presence bool) error {
 	if err := decodeAll(page); err != nil {
 		return err
 	}
@@ -81,20 +82,20 @@ func (e *edge) compareKeys(ctx context.Context, y *yield, drive, other *side, pa
 // notePresence makes a suspect of a record that the driving side has and the
 // other lacks. Whatever the other side holds for a key, if only marked deleted,
 // the pass that compares has judged.
-func (e *edge) notePresence(y *yield, g *group, drive Role) error {
+func (e *edge) notePresence(y *Part, g *group, drive Role) error {
 	owner, replica := g.live(OwnerSide), g.live(ReplicaSide)
 	if g.extras(OwnerSide) > 0 {
-		y.suspects = append(y.suspects, e.newSuspect(g.key, nil, nil, true))
+		y.Suspects = append(y.Suspects, e.newSuspect(g.key, nil, nil, true))
 	}
 	switch {
 	case drive == OwnerSide && owner != nil && replica == nil:
-		y.suspects = append(y.suspects, e.newSuspect(g.key, nil, owner, false))
+		y.Suspects = append(y.Suspects, e.newSuspect(g.key, nil, owner, false))
 	case drive == ReplicaSide && replica == nil && g.pick(OwnerSide) == nil:
-		y.counts.Equal++ // deleted here, absent there
+		y.Counts.Equal++ // deleted here, absent there
 	case drive == ReplicaSide && g.pick(OwnerSide) == nil:
-		y.suspects = append(y.suspects, e.newSuspect(g.key, replica.ID, nil, false))
+		y.Suspects = append(y.Suspects, e.newSuspect(g.key, replica.ID, nil, false))
 		if g.extras(ReplicaSide) > 0 {
-			y.suspects = append(y.suspects, e.newSuspect(g.key, nil, nil, true))
+			y.Suspects = append(y.Suspects, e.newSuspect(g.key, nil, nil, true))
 		}
 	}
 	return nil
@@ -102,13 +103,13 @@ func (e *edge) notePresence(y *yield, g *group, drive Role) error {
 
 // noteGroup judges what both sides hold for one key; whole says that all copies
 // are at hand, and not only those of a page.
-func (e *edge) noteGroup(y *yield, g *group, whole bool) error {
+func (e *edge) noteGroup(y *Part, g *group, whole bool) error {
 	owner := g.pick(OwnerSide)
 	if e.notConcerned(owner) {
 		return nil
 	}
 	if g.extras(OwnerSide) > 0 || !e.comparison.Edge.Copies() && g.extras(ReplicaSide) > 0 {
-		y.suspects = append(y.suspects, e.newSuspect(g.key, nil, nil, true))
+		y.Suspects = append(y.Suspects, e.newSuspect(g.key, nil, nil, true))
 	}
 	if !e.comparison.Edge.Copies() {
 		return e.note(y, e.comparison.judge(owner, g.pick(ReplicaSide)), owner, g.pick(ReplicaSide))
@@ -117,11 +118,11 @@ func (e *edge) noteGroup(y *yield, g *group, whole bool) error {
 		return e.note(y, e.comparison.judge(owner, nil), owner, nil)
 	}
 	if live := g.live(OwnerSide); whole && live != nil && g.live(ReplicaSide) == nil && !e.comparison.Edge.IgnoreMissing {
-		y.suspects = append(y.suspects, e.newSuspect(g.key, nil, live, false))
+		y.Suspects = append(y.Suspects, e.newSuspect(g.key, nil, live, false))
 	}
 	for _, same := range byID(g.replicas) {
 		if surplus(same) > 0 {
-			y.suspects = append(y.suspects, e.newSuspect(g.key, same[0].ID, nil, true))
+			y.Suspects = append(y.Suspects, e.newSuspect(g.key, same[0].ID, nil, true))
 		}
 		r := standing(same)
 		if r.Deleted && g.live(OwnerSide) != nil {

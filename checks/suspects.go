@@ -12,16 +12,20 @@ import (
 	"plumbline/sources"
 )
 
-// suspect is a difference not yet confirmed: who it is, what the owner held
+// Suspect is a difference not yet confirmed: who it is, what the owner held
 // when it was seen, and since when. What differs is judged when it is read again.
-type suspect struct {
-	key, id   sources.Key
-	owner     sources.Fingerprint
-	firstSeen time.Time // when it was first read
-	since     time.Time // when the owner's present state was first read: settle counts from here
-	restarts  int
-	// duplicate: only whether the key is held more than once is in doubt.
-	duplicate bool
+type Suspect struct {
+	Key, ID sources.Key
+	// Owner is the state in which the owner's record was last read.
+	Owner sources.Fingerprint
+	// FirstSeen is when the difference was first read; Since when the owner's
+	// present state was: settle counts from there.
+	FirstSeen, Since time.Time
+	Restarts         int // how often the clock started anew
+	// Duplicate: only whether the key is held more than once is in doubt.
+	Duplicate bool
+	// Known: it was confirmed before, so whatever is read now is its last word.
+	Known bool
 }
 
 // suspectLog keeps suspects in the order they came, in memory while they are
@@ -33,7 +37,7 @@ type suspectLog struct {
 
 	mu     sync.Mutex
 	count  int64
-	memory []suspect
+	memory []Suspect
 	file   *os.File
 	writer *bufio.Writer
 }
@@ -45,7 +49,7 @@ func newSuspectLog(keyParts, idParts int) *suspectLog {
 }
 
 // add appends; it fails only where the temporary file does.
-func (l *suspectLog) add(suspects []suspect) error {
+func (l *suspectLog) add(suspects []Suspect) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range suspects {
@@ -61,7 +65,7 @@ func (l *suspectLog) add(suspects []suspect) error {
 	return nil
 }
 
-func (l *suspectLog) spill(s *suspect) error {
+func (l *suspectLog) spill(s *Suspect) error {
 	if l.file == nil {
 		file, err := os.CreateTemp("", "plumbline-suspects-*")
 		if err != nil {
@@ -73,17 +77,17 @@ func (l *suspectLog) spill(s *suspect) error {
 		}
 		l.file, l.writer = file, bufio.NewWriterSize(file, 64<<10)
 	}
-	b := []byte(s.key.Encode())
-	hasID := len(s.id) > 0
+	b := []byte(s.Key.Encode())
+	hasID := len(s.ID) > 0
 	if hasID {
-		b = append(b, s.id.Encode()...)
+		b = append(b, s.ID.Encode()...)
 	}
 	var head [16 + 8 + 8 + 3]byte
-	copy(head[:], s.owner[:])
-	binary.BigEndian.PutUint64(head[16:], uint64(s.firstSeen.Sub(l.began)))
-	binary.BigEndian.PutUint64(head[24:], uint64(s.since.Sub(l.began)))
-	head[32] = byte(s.restarts)
-	head[33], head[34] = flag(s.duplicate), flag(hasID)
+	copy(head[:], s.Owner[:])
+	binary.BigEndian.PutUint64(head[16:], uint64(s.FirstSeen.Sub(l.began)))
+	binary.BigEndian.PutUint64(head[24:], uint64(s.Since.Sub(l.began)))
+	head[32] = byte(s.Restarts)
+	head[33], head[34] = flag(s.Duplicate), flag(hasID)
 	if _, err := l.writer.Write(binary.AppendUvarint(nil, uint64(len(head)+len(b)))); err != nil {
 		return err
 	}
@@ -110,7 +114,7 @@ func (l *suspectLog) len() int64 {
 
 // drain hands all suspects on, in batches of at most n, in the order they were
 // added. No suspect may be added meanwhile.
-func (l *suspectLog) drain(n int, each func([]suspect) error) error {
+func (l *suspectLog) drain(n int, each func([]Suspect) error) error {
 	for from := 0; from < len(l.memory); from += n {
 		if err := each(l.memory[from:min(from+n, len(l.memory))]); err != nil {
 			return err
@@ -128,7 +132,7 @@ func (l *suspectLog) drain(n int, each func([]suspect) error) error {
 	reader := bufio.NewReaderSize(l.file, 64<<10)
 	left := l.count - int64(len(l.memory))
 	for left > 0 {
-		batch := make([]suspect, min(int64(n), left))
+		batch := make([]Suspect, min(int64(n), left))
 		for i := range batch {
 			if err := l.unspill(reader, &batch[i]); err != nil {
 				return fmt.Errorf("read suspects back: %w", err)
@@ -142,7 +146,7 @@ func (l *suspectLog) drain(n int, each func([]suspect) error) error {
 	return nil
 }
 
-func (l *suspectLog) unspill(r *bufio.Reader, s *suspect) error {
+func (l *suspectLog) unspill(r *bufio.Reader, s *Suspect) error {
 	size, err := binary.ReadUvarint(r)
 	if err != nil {
 		return err
@@ -151,16 +155,16 @@ func (l *suspectLog) unspill(r *bufio.Reader, s *suspect) error {
 	if _, err := io.ReadFull(r, b); err != nil {
 		return err
 	}
-	copy(s.owner[:], b)
-	s.firstSeen = l.began.Add(time.Duration(binary.BigEndian.Uint64(b[16:])))
-	s.since = l.began.Add(time.Duration(binary.BigEndian.Uint64(b[24:])))
-	s.restarts, s.duplicate = int(b[32]), b[33] == 1
+	copy(s.Owner[:], b)
+	s.FirstSeen = l.began.Add(time.Duration(binary.BigEndian.Uint64(b[16:])))
+	s.Since = l.began.Add(time.Duration(binary.BigEndian.Uint64(b[24:])))
+	s.Restarts, s.Duplicate = int(b[32]), b[33] == 1
 	hasID := b[34] == 1
-	if s.key, b, err = sources.DecodeKey(b[35:], l.keyParts); err != nil {
+	if s.Key, b, err = sources.DecodeKey(b[35:], l.keyParts); err != nil {
 		return err
 	}
 	if hasID {
-		s.id, _, err = sources.DecodeKey(b, l.idParts)
+		s.ID, _, err = sources.DecodeKey(b, l.idParts)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/report"
+	"plumbline/drift"
 	"plumbline/sources"
 )
 
@@ -66,7 +67,7 @@ func (c *cli) diff(ctx context.Context, name, text string, flags diffFlags) erro
 	if err != nil {
 		return fmt.Errorf("check %s: %w", check.Name, err)
 	}
-	builder := report.Builder{Masker: report.NewMasker(), Scrub: c.scrub}
+	builder := report.Builder{Lens: drift.Lens{Masker: drift.NewMasker(drift.NewMaskKey()), Scrub: c.scrub}}
 	diff := report.Diff{SchemaVersion: 1, Check: check.Name, Result: "equal", Copies: []report.Copy{}}
 	for _, i := range edges {
 		if err := c.inspect(ctx, check, i, r, key, builder, &diff); err != nil {

@@ -13,6 +13,7 @@ import (
 	"plumbline/cmd/plumbline/report"
 	"plumbline/cmd/plumbline/terminal"
 	"plumbline/configs"
+	"plumbline/drift"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
@@ -36,7 +37,7 @@ type examination struct {
 
 func (x *examination) say(mark string, colour func(string) string, format string, args ...any) {
 	if x.err == nil {
-		_, x.err = fmt.Fprintf(x.stdout, "%s %s\n", colour(mark), terminal.Visible(x.scrub(fmt.Sprintf(format, args...))))
+		_, x.err = fmt.Fprintf(x.stdout, "%s %s\n", colour(mark), drift.Visible(x.scrub(fmt.Sprintf(format, args...))))
 	}
 }
 

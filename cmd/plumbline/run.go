@@ -10,6 +10,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/report"
+	"plumbline/drift"
 	"plumbline/sources"
 )
 
@@ -84,7 +85,7 @@ func (c *cli) runChecks(ctx context.Context, names []string, flags runFlags) err
 	r := newReaders(config, flags.maxRPS, teller.waits)
 	defer c.close(r)
 	s := &session{cli: c, readers: r, flags: flags, teller: teller,
-		builder: report.Builder{Masker: report.NewMasker(), Scrub: c.scrub}}
+		builder: report.Builder{Lens: drift.Lens{Masker: drift.NewMasker(drift.NewMaskKey()), Scrub: c.scrub}}}
 	c.interrupts.finishPages()
 	c.console.Start(teller.progress.Line)
 	runs, err := s.runAll(ctx, picked)

@@ -13,6 +13,7 @@ import (
 	"plumbline/cmd/plumbline/report"
 	"plumbline/cmd/plumbline/terminal"
 	"plumbline/configs"
+	"plumbline/drift"
 	"plumbline/sources"
 )
 
@@ -71,7 +72,7 @@ func (c *cli) listSources(format string) error {
 		s := config.Sources[name]
 		used := usedBy(config, name)
 		states = append(states, sourceState{Name: name, Kind: s.Kind, Team: s.Team, UsedBy: used})
-		t.Row(name, s.Kind, terminal.Visible(s.Team), strings.Join(used, ", "))
+		t.Row(name, s.Kind, drift.Visible(s.Team), strings.Join(used, ", "))
 	}
 	if format == "json" {
 		return c.written(report.WriteJSON(c.stdout, states))
@@ -153,7 +154,7 @@ func (c *cli) writeStates(states []sourceState) error {
 	t.Row("SOURCE", "KIND", "STATE", "PRODUCT", "LATENCY", "ROLE", "NOTES")
 	for _, s := range states {
 		if s.State == "down" {
-			t.Row(s.Name, s.Kind, "DOWN", "", "", "", terminal.Visible(s.Error))
+			t.Row(s.Name, s.Kind, "DOWN", "", "", "", drift.Visible(s.Error))
 			t.Style(2, c.style.Bad)
 			continue
 		}
@@ -165,8 +166,8 @@ func (c *cli) writeStates(states []sourceState) error {
 		if s.Standby {
 			notes = append([]string{"a standby"}, notes...)
 		}
-		t.Row(s.Name, s.Kind, "up", terminal.Visible(strings.TrimSpace(s.Product+" "+s.Version)),
-			time.Duration(s.Latency*float64(time.Second)).Round(10*time.Microsecond).String(), role, terminal.Visible(strings.Join(notes, "; ")))
+		t.Row(s.Name, s.Kind, "up", drift.Visible(strings.TrimSpace(s.Product+" "+s.Version)),
+			time.Duration(s.Latency*float64(time.Second)).Round(10*time.Microsecond).String(), role, drift.Visible(strings.Join(notes, "; ")))
 		t.Style(2, c.style.Good)
 	}
 	_, err := t.WriteTo(c.stdout)

@@ -10,6 +10,7 @@ import (
 	"plumbline/cmd/plumbline/report"
 	"plumbline/cmd/plumbline/terminal"
 	"plumbline/configs"
+	"plumbline/drift"
 )
 
 // validation is what `plumbline validate -o json` writes.
@@ -115,7 +116,7 @@ func (c *cli) writeValidation(out *validation, config *configs.Config, format st
 		if p.Severity == wrong {
 			colour = c.style.Bad
 		}
-		if _, err := fmt.Fprintln(c.stdout, colour(terminal.Visible(p.String()))); err != nil {
+		if _, err := fmt.Fprintln(c.stdout, colour(drift.Visible(p.String()))); err != nil {
 			return err
 		}
 	}

@@ -3,9 +3,8 @@ package report
 import (
 	"encoding/csv"
 	"io"
+	"plumbline/drift"
 	"strings"
-
-	"plumbline/cmd/plumbline/terminal"
 )
 
 // WriteCSV writes one row per differing field, and one for a finding without
@@ -22,7 +21,7 @@ func WriteCSV(w io.Writer, runs []*Run) error {
 			f := &run.Findings[i]
 			fields := f.Fields
 			if len(fields) == 0 {
-				fields = []Field{{Note: f.Reason}}
+				fields = []drift.Field{{Note: f.Reason}}
 			}
 			for _, d := range fields {
 				rows = append(rows, []string{run.Check, run.Replica, f.Finding, string(f.Kind), f.State, plainKey(f.Key), plainKey(f.ID),
@@ -42,13 +41,13 @@ func WriteCSV(w io.Writer, runs []*Run) error {
 // cellText is text that no spreadsheet calculates and no terminal acts on.
 func cellText(text string) string {
 	if text != "" && strings.Contains("=+-@\t\r\n", text[:1]) {
-		return "'" + terminal.Visible(text)
+		return "'" + drift.Visible(text)
 	}
-	return terminal.Visible(text)
+	return drift.Visible(text)
 }
 
 // plainKey is the values of a key divided by commas.
-func plainKey(key Named) string {
+func plainKey(key drift.Named) string {
 	parts := make([]string, len(key))
 	for i, part := range key {
 		parts[i] = part.Value.Text

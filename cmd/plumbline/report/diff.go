@@ -9,6 +9,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/terminal"
+	"plumbline/drift"
 )
 
 // Diff is one key on both sides, read once.
@@ -22,11 +23,11 @@ type Diff struct {
 
 // Copy is one copy of the key's record beside the owner's.
 type Copy struct {
-	Replica string `json:"replica"`
-	Sources Sides  `json:"sources"`
-	ReadAt  Time   `json:"read_at"`
-	Key     Named  `json:"key"`
-	ID      Named  `json:"id"`
+	Replica string      `json:"replica"`
+	Sources Sides       `json:"sources"`
+	ReadAt  Time        `json:"read_at"`
+	Key     drift.Named `json:"key"`
+	ID      drift.Named `json:"id"`
 	// Result is equal, differs, not compared, or absent.
 	Result  string                `json:"result"`
 	Kind    checks.DifferenceKind `json:"kind"`
@@ -39,15 +40,15 @@ type Copy struct {
 
 // ComparedField is one compared field, equal or not.
 type ComparedField struct {
-	Field
+	drift.Field
 	Equal bool `json:"equal"`
 }
 
 // Copy makes one copy of a diff.
 func (b Builder) Copy(check *checks.Check, edge *checks.Edge, pair *checks.Pair, readAt time.Time) Copy {
-	masks := MasksOf(check, edge)
+	masks := drift.MasksOf(check, edge)
 	c := Copy{Replica: edge.Name, Sources: Sides{check.Owner.Source, edge.Replica.Source}, ReadAt: Time(readAt),
-		Key: b.Key(check, pair.Key, masks), ID: Named{}, Kind: pair.Kind, Note: b.Scrub(masks.Message(pair.Note)),
+		Key: b.Key(check, pair.Key, masks), ID: drift.Named{}, Kind: pair.Kind, Note: b.Scrub(masks.Message(pair.Note)),
 		Owner: pair.Owner != nil, Has: pair.Replica != nil, Fields: []ComparedField{}}
 	if pair.Replica != nil {
 		c.ID = b.ID(edge, pair.Replica.ID, masks)
@@ -87,7 +88,7 @@ func (d *Diff) Add(c Copy) {
 // HidesKey says whether part of the key is masked.
 func (d *Diff) HidesKey() bool {
 	return slices.ContainsFunc(d.Copies, func(c Copy) bool {
-		return slices.ContainsFunc(c.Key, func(part NamedValue) bool { return part.Value.Masked })
+		return slices.ContainsFunc(c.Key, func(part drift.NamedValue) bool { return part.Value.Masked })
 	})
 }
 
@@ -109,16 +110,16 @@ func WriteDiff(w io.Writer, d *Diff, all bool, style terminal.Style) error {
 }
 
 func writeCopy(b *strings.Builder, check string, c *Copy, all bool, style terminal.Style) {
-	title := fmt.Sprintf("%s in %s  %s", check, c.Replica, keyWords(c.Key))
+	title := fmt.Sprintf("%s in %s  %s", check, c.Replica, c.Key.Words())
 	if len(c.ID) > 0 {
-		title += "  copy " + keyWords(c.ID)
+		title += "  copy " + c.ID.Words()
 	}
 	words := c.Result
 	if c.Kind != "" {
 		words = string(c.Kind)
 	}
 	if c.Note != "" {
-		words += ": " + terminal.Visible(c.Note)
+		words += ": " + drift.Visible(c.Note)
 	}
 	fmt.Fprintf(b, "%s: %s\n", style.Strong(title), resultColour(c, style)(words))
 	if !c.Owner && !c.Has {
@@ -167,20 +168,20 @@ func writeField(t *terminal.Table, c *Copy, f *ComparedField, style terminal.Sty
 	case !c.Owner || !c.Has:
 		mark = "  "
 	}
-	side := func(has bool, v Value) string {
+	side := func(has bool, v drift.Value) string {
 		if !has {
 			return "–"
 		}
-		return terminal.Shorten(ShownWhole(v), diffColumns)
+		return drift.Shorten(v.Whole(), diffColumns)
 	}
-	rule := terminal.Visible(f.Rule)
+	rule := drift.Visible(f.Rule)
 	if f.Note != "" {
-		rule += " (" + terminal.Visible(f.Note) + ")"
+		rule += " (" + drift.Visible(f.Note) + ")"
 	}
 	if f.Owner.Masked && !f.Equal && f.Note == "" && c.Owner && c.Has {
 		rule += ", masked: the values differ"
 	}
-	t.Row(mark+terminal.Visible(f.Title()), side(c.Owner, f.Owner), side(c.Has, f.Replica), rule)
+	t.Row(mark+drift.Visible(f.Title()), side(c.Owner, f.Owner), side(c.Has, f.Replica), rule)
 	t.Style(0, colour)
 }
 

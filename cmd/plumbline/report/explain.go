@@ -9,6 +9,7 @@ import (
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/terminal"
 	"plumbline/configs"
+	"plumbline/drift"
 )
 
 // Explanation is how a check would be read.
@@ -125,10 +126,10 @@ func writeExplained(b *strings.Builder, check string, e *ExplainedEdge, style te
 	fmt.Fprintf(b, "%s\n", style.Strong(check+" in "+e.Replica))
 	fmt.Fprintf(b, "plan     %s\n", e.Words)
 	for _, why := range e.Why {
-		fmt.Fprintf(b, "         not faster: %s\n", terminal.Visible(why))
+		fmt.Fprintf(b, "         not faster: %s\n", drift.Visible(why))
 	}
 	for _, blind := range e.Blind {
-		fmt.Fprintf(b, "         %s %s\n", style.Doubt("cannot find"), terminal.Visible(blind))
+		fmt.Fprintf(b, "         %s %s\n", style.Doubt("cannot find"), drift.Visible(blind))
 	}
 	writeSide(b, "owner", &e.Owner, style)
 	writeSide(b, "replica", &e.ReplicaSide, style)
@@ -144,24 +145,24 @@ func writeSide(b *strings.Builder, role string, s *ExplainedSide, style terminal
 	if s.Records > 0 {
 		size = "about " + terminal.Plural(s.Records, "record")
 	}
-	fmt.Fprintf(b, "%s %s, %s, %s\n", terminal.Pad(role, 8), s.Source, terminal.Visible(s.Dataset), size)
+	fmt.Fprintf(b, "%s %s, %s, %s\n", terminal.Pad(role, 8), s.Source, drift.Visible(s.Dataset), size)
 	for _, statement := range s.Statements {
-		fmt.Fprintf(b, "  %s %s\n", terminal.Pad(statement.Purpose, 7), terminal.Visible(oneLine(statement.Text)))
+		fmt.Fprintf(b, "  %s %s\n", terminal.Pad(statement.Purpose, 7), drift.Visible(oneLine(statement.Text)))
 		index := style.Doubt("uses no index")
 		if statement.Index != "" {
-			index = "uses index " + terminal.Visible(statement.Index)
+			index = "uses index " + drift.Visible(statement.Index)
 		}
 		words := []string{index}
 		if statement.Sorts {
 			words = append(words, style.Bad("each page sorts the table"))
 		}
 		if statement.Plan != "" {
-			words = append(words, terminal.Shorten(terminal.Visible(oneLine(statement.Plan)), planColumns))
+			words = append(words, drift.Shorten(drift.Visible(oneLine(statement.Plan)), planColumns))
 		}
 		fmt.Fprintf(b, "          -- %s\n", strings.Join(words, "; "))
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(b, "          %s %s\n", style.Doubt("!"), terminal.Visible(warning))
+		fmt.Fprintf(b, "          %s %s\n", style.Doubt("!"), drift.Visible(warning))
 	}
 }
 

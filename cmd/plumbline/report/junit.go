@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"plumbline/checks"
-	"plumbline/cmd/plumbline/terminal"
+	"plumbline/drift"
 )
 
 type junitSuites struct {
@@ -85,7 +85,7 @@ func WriteJUnit(w io.Writer, runs []*Run) error {
 
 func (s *junitSuite) add(run *Run) {
 	c := junitCase{Name: run.Check + " in " + run.Replica, ClassName: run.Check, Time: fmt.Sprintf("%.3f", run.Duration)}
-	words := &junitWords{Message: terminal.Visible(Headline(run)), Type: string(run.Result), Text: strings.Join(details(run), "\n")}
+	words := &junitWords{Message: drift.Visible(Headline(run)), Type: string(run.Result), Text: strings.Join(details(run), "\n")}
 	switch run.Result {
 	case checks.Drift:
 		c.Failure = words

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"plumbline/cmd/plumbline/terminal"
+	"plumbline/drift"
 )
 
 // WriteMarkdown writes a report fit for a pull request. Data stands in code
@@ -25,7 +26,7 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 	}
 	for _, run := range r.Runs {
 		for _, why := range run.why() {
-			fmt.Fprintf(&b, "\n- %s in %s: %s", code(run.Check), code(run.Replica), code(terminal.Visible(why)))
+			fmt.Fprintf(&b, "\n- %s in %s: %s", code(run.Check), code(run.Replica), code(drift.Visible(why)))
 		}
 	}
 	text := strings.TrimRight(b.String(), "\n") + "\n"
@@ -40,7 +41,7 @@ func markdownPatterns(b *strings.Builder, run *Run) {
 	}
 	fmt.Fprintf(b, "\n**%s in %s**\n\n| Pattern | Records | Example |\n|---|--:|---|\n", code(run.Check), code(run.Replica))
 	for _, p := range patterns[:min(len(patterns), patternsShown)] {
-		fmt.Fprintf(b, "| %s | %d | %s |\n", code(p.Words), p.Records, code(keyWords(p.Example.Key)))
+		fmt.Fprintf(b, "| %s | %d | %s |\n", code(p.Words), p.Records, code(p.Example.Key.Words()))
 	}
 	if more := len(patterns) - patternsShown; more > 0 {
 		fmt.Fprintf(b, "\n… %d more patterns\n", more)

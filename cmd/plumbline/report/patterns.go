@@ -8,6 +8,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/terminal"
+	"plumbline/drift"
 )
 
 // Pattern is findings of one run that differ in the same way.
@@ -38,10 +39,10 @@ func Patterns(run *Run) []Pattern {
 	for i := range run.Findings {
 		f := &run.Findings[i]
 		for j := range f.Fields {
-			add(f.Fields[j].Title(), pairWords(&f.Fields[j]), f)
+			add(f.Fields[j].Title(), drift.PairWords(&f.Fields[j]), f)
 		}
 		if len(f.Fields) == 0 {
-			add("", kindWords(f), f)
+			add("", drift.KindWords(f.Kind, f.Reason), f)
 		}
 	}
 	var patterns []Pattern
@@ -65,78 +66,13 @@ func byRecords(a, b *Pattern) int {
 
 // rest is one pattern of all other pairs of a field.
 func rest(field string, all []*Pattern) Pattern {
-	title := terminal.Visible(field) + ": "
+	title := drift.Visible(field) + ": "
 	r := Pattern{Words: fmt.Sprintf("%s%d other pairs of values, such as %s", title, len(all), strings.TrimPrefix(all[0].Words, title)),
 		Example: all[0].Example}
 	for _, p := range all {
 		r.Records += p.Records
 	}
 	return r
-}
-
-func pairWords(f *Field) string {
-	words := fmt.Sprintf("%s: owner %s replica %s", terminal.Visible(f.Title()), shown(f.Owner), shown(f.Replica))
-	if f.Note != "" {
-		words += " (" + terminal.Visible(f.Note) + ")"
-	}
-	return words
-}
-
-func kindWords(f *Finding) string {
-	words := map[checks.DifferenceKind]string{checks.Missing: "missing in the replica", checks.Extra: "extra in the replica",
-		checks.Duplicate: "duplicate", checks.Unreadable: "unreadable"}[f.Kind]
-	if words == "" {
-		words = string(f.Kind)
-	}
-	if f.Reason != "" {
-		words += ": " + terminal.Visible(f.Reason)
-	}
-	return words
-}
-
-// valueColumns is how wide a value is shown where it stands among others.
-const valueColumns = 40
-
-// shown is a value for a line of text: texts in quotes, so that they are not
-// taken for words of ours, and all shortened.
-func shown(v Value) string {
-	if v.Type != "text" || v.Masked {
-		return terminal.Shorten(ShownWhole(v), valueColumns)
-	}
-	return quoted(terminal.Shorten(terminal.Visible(v.Text), valueColumns))
-}
-
-func quoted(visible string) string { return `"` + strings.ReplaceAll(visible, `"`, `\"`) + `"` }
-
-// ShownWhole is a value as visible text, whole: absent and null as those words,
-// texts that could be taken for something else in quotes.
-func ShownWhole(v Value) string {
-	switch {
-	case v.Type == "absent" || v.Type == "null":
-		return v.Type
-	case v.Type == "bytes" && !v.Masked:
-		return v.Text // hexadecimal digits after \x, which are no escape of ours
-	case v.Masked || v.Type != "text":
-		return terminal.Visible(v.Text)
-	}
-	text := terminal.Visible(v.Text)
-	if text == "" || text == "absent" || text == "null" || text[0] == ' ' || text[len(text)-1] == ' ' || strings.Contains(text, `"`) {
-		return quoted(text)
-	}
-	return text
-}
-
-// keyWords writes a key as name=value parts.
-func keyWords(key Named) string {
-	parts := make([]string, len(key))
-	for i, part := range key {
-		value := terminal.Shorten(ShownWhole(part.Value), valueColumns)
-		if strings.Contains(value, " ") && value[0] != '"' {
-			value = quoted(value)
-		}
-		parts[i] = terminal.Visible(part.Name) + "=" + value
-	}
-	return strings.Join(parts, " ")
 }
 
 // Headline says a run's result in one line.
@@ -175,10 +111,10 @@ func (r *Run) why() []string {
 func details(run *Run) []string {
 	var lines []string
 	for _, p := range Patterns(run) {
-		lines = append(lines, fmt.Sprintf("%s  ×%d  e.g. %s", p.Words, p.Records, keyWords(p.Example.Key)))
+		lines = append(lines, fmt.Sprintf("%s  ×%d  e.g. %s", p.Words, p.Records, p.Example.Key.Words()))
 	}
 	for _, why := range run.why() {
-		lines = append(lines, terminal.Visible(why))
+		lines = append(lines, drift.Visible(why))
 	}
 	return lines
 }

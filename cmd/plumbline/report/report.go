@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plumbline/checks"
+	"plumbline/drift"
 )
 
 // Report is the outcome of one command: one Run per edge.
@@ -79,69 +80,16 @@ type Finding struct {
 	Finding   string                `json:"finding"`
 	Kind      checks.DifferenceKind `json:"kind"`
 	State     string                `json:"state"`
-	Key       Named                 `json:"key"`
+	Key       drift.Named           `json:"key"`
 	Replica   string                `json:"replica"`
-	ID        Named                 `json:"id"`
+	ID        drift.Named           `json:"id"`
 	FirstSeen Time                  `json:"first_seen"`
 	LastSeen  Time                  `json:"last_seen"`
-	Fields    []Field               `json:"fields"`
+	Fields    []drift.Field         `json:"fields"`
 	Reason    string                `json:"reason"`
 
 	// keyText is the key as --key and diff read it; "" where it may not be shown.
 	keyText string
-}
-
-// Field is one compared field, or one invariant (then its names are empty).
-type Field struct {
-	OwnerField   string `json:"owner_field"`
-	ReplicaField string `json:"replica_field"`
-	Owner        Value  `json:"owner"`
-	Replica      Value  `json:"replica"`
-	Rule         string `json:"rule"`
-	Note         string `json:"note"`
-}
-
-// Title names the field for people.
-func (f *Field) Title() string {
-	switch {
-	case f.OwnerField == "" && f.ReplicaField == "":
-		return f.Rule
-	case f.OwnerField == f.ReplicaField || f.ReplicaField == "":
-		return f.OwnerField
-	case f.OwnerField == "":
-		return f.ReplicaField
-	}
-	return f.OwnerField + " → " + f.ReplicaField
-}
-
-// Named are the parts of a key or an id by the names of their fields, in
-// declared order; in JSON an object.
-type Named []NamedValue
-
-// NamedValue is one part.
-type NamedValue struct {
-	Name  string
-	Value Value
-}
-
-// MarshalJSON keeps the declared order, which a map would not.
-func (n Named) MarshalJSON() ([]byte, error) {
-	b := []byte{'{'}
-	for i, part := range n {
-		name, err := marshal(part.Name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := marshal(part.Value)
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, name...), ':'), value...)
-	}
-	return append(b, '}'), nil
 }
 
 func marshal(v any) ([]byte, error) {

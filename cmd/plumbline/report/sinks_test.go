@@ -16,6 +16,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/terminal"
+	"plumbline/drift"
 	"plumbline/sources"
 )
 
@@ -49,7 +50,7 @@ func hostileRun(payloads []string) *Run {
 		run.Reasons[p]++
 		run.Counts.Mismatch++
 	}
-	return Builder{Masker: NewMasker(), Scrub: func(s string) string { return s }}.Run(check, &check.Edges[0], &run, 1)
+	return Builder{drift.Lens{Masker: drift.NewMasker(drift.NewMaskKey()), Scrub: func(s string) string { return s }}}.Run(check, &check.Edges[0], &run, 1)
 }
 
 // TestNothingActsInAnySink writes 500 payloads to every format: no control
@@ -145,10 +146,10 @@ func TestJSONIsExact(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"\x1b[31m", "\u202e", "\U000e0041", "\u009b", "<&>", "\u2028", "9182736450192837465", "0.10"} {
 		var out bytes.Buffer
-		if err := WriteJSON(&out, Value{Type: "text", Text: text}); err != nil {
+		if err := WriteJSON(&out, drift.Value{Type: "text", Text: text}); err != nil {
 			t.Fatal(err)
 		}
-		var back Value
+		var back drift.Value
 		if err := json.Unmarshal(out.Bytes(), &back); err != nil || back.Text != text {
 			t.Errorf("%q came back as %q, %v", text, back.Text, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/terminal"
+	"plumbline/drift"
 )
 
 // patternsShown is how many patterns of a run the table and Markdown show.
@@ -67,7 +68,7 @@ func writePatterns(b *strings.Builder, run *Run, style terminal.Style) {
 	}
 	var t terminal.Table
 	for _, p := range patterns[:min(len(patterns), patternsShown)] {
-		t.Row("  "+p.Words, "×"+terminal.Count(int64(p.Records)), "e.g. "+keyWords(p.Example.Key))
+		t.Row("  "+p.Words, "×"+terminal.Count(int64(p.Records)), "e.g. "+p.Example.Key.Words())
 	}
 	fmt.Fprintf(b, "\n%s\n", style.Strong(run.Check+" in "+run.Replica))
 	_, _ = t.WriteTo(b) // a strings.Builder takes everything
@@ -86,7 +87,7 @@ func writeWhy(b *strings.Builder, run *Run, style terminal.Style) {
 	}
 	fmt.Fprintf(b, "\n%s\n", style.Strong(fmt.Sprintf("%s in %s is %s:", run.Check, run.Replica, notComplete(run))))
 	for _, reason := range why {
-		fmt.Fprintf(b, "  %s\n", terminal.Visible(reason))
+		fmt.Fprintf(b, "  %s\n", drift.Visible(reason))
 	}
 	if run.Pending > 0 {
 		fmt.Fprintf(b, "  not confirmed: %s that differed\n", terminal.Plural(run.Pending, "record"))
@@ -138,7 +139,7 @@ func severalReplicas(runs []*Run, one *Run) bool {
 // written with $'…', as bash and zsh read it.
 func ShellWord(text string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,:/@+=%"
-	visible := terminal.Visible(text)
+	visible := drift.Visible(text)
 	switch {
 	case visible != text:
 		return "$'" + strings.ReplaceAll(visible, "'", `\'`) + "'"

@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"plumbline/drift"
 	"strings"
 	"sync"
 	"time"
@@ -39,7 +40,7 @@ func (c *Console) Note(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.blank()
-	fmt.Fprintln(c.w, Lines(text))
+	fmt.Fprintln(c.w, drift.Lines(text))
 	if c.line != nil {
 		c.draw(time.Now())
 	}
@@ -91,18 +92,18 @@ func (c *Console) redraw(done, idle chan struct{}) {
 
 // draw draws the line where it changed. c.mu is held.
 func (c *Console) draw(now time.Time) {
-	text := Shorten(Visible(c.line(now)), max(10, c.columns()-1))
+	text := drift.Shorten(drift.Visible(c.line(now)), max(10, c.columns()-1))
 	if text == c.last {
 		return
 	}
-	fmt.Fprint(c.w, "\r", text, strings.Repeat(" ", max(0, Width(c.last)-Width(text))))
+	fmt.Fprint(c.w, "\r", text, strings.Repeat(" ", max(0, drift.Width(c.last)-drift.Width(text))))
 	c.last = text
 }
 
 // blank clears the drawn line. c.mu is held.
 func (c *Console) blank() {
 	if c.last != "" {
-		fmt.Fprint(c.w, "\r", strings.Repeat(" ", Width(c.last)), "\r")
+		fmt.Fprint(c.w, "\r", strings.Repeat(" ", drift.Width(c.last)), "\r")
 		c.last = ""
 	}
 }

@@ -2,39 +2,13 @@ package terminal
 
 import (
 	"io"
+	"plumbline/drift"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/width"
 )
-
-// Width is how many columns of a terminal visible text takes: none for marks
-// that sit on the character before them, two for wide characters.
-func Width(s string) int {
-	n := 0
-	for _, r := range s {
-		n += runeWidth(r)
-	}
-	return n
-}
-
-func runeWidth(r rune) int {
-	switch {
-	case r < 0x80:
-		return 1
-	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		return 0
-	}
-	switch width.LookupRune(r).Kind() {
-	case width.EastAsianWide, width.EastAsianFullwidth:
-		return 2
-	}
-	return 1
-}
 
 // Pad fills s with spaces to width columns.
 func Pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(0, width-Width(s)))
+	return s + strings.Repeat(" ", max(0, width-drift.Width(s)))
 }
 
 // Table is rows of cells, aligned when written. Cells must be visible text;
@@ -70,7 +44,7 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], Width(c.text))
+			widths[i] = max(widths[i], drift.Width(c.text))
 		}
 	}
 	var b strings.Builder
@@ -86,7 +60,7 @@ func (t *Table) WriteTo(w io.Writer) (int64, error) {
 			}
 			b.WriteString(text)
 			if i < last {
-				b.WriteString(strings.Repeat(" ", widths[i]-Width(c.text)+2))
+				b.WriteString(strings.Repeat(" ", widths[i]-drift.Width(c.text)+2))
 			}
 		}
 		b.WriteByte('\n')

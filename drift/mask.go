@@ -1,4 +1,4 @@
-package report
+package drift
 
 import (
 	"crypto/hmac"
@@ -22,16 +22,22 @@ type Value struct {
 	Masked bool   `json:"masked,omitempty"`
 }
 
-// Masker hides values. Equal values look equal under the hash mask while the
-// process lives, and nothing can be computed from them afterwards: the key is
-// drawn anew by each process and kept nowhere.
+// Masker hides values. Under the hash mask equal values look equal to whoever
+// has the same key, and nothing can be computed from them without it.
 type Masker struct{ key []byte }
 
-// NewMasker draws a key.
-func NewMasker() *Masker {
-	key := make([]byte, sha256.Size)
+// NewMasker makes a Masker of a key of MaskKeySize random bytes.
+func NewMasker(key []byte) *Masker { return &Masker{key} }
+
+// MaskKeySize is how many bytes a Masker's key has.
+const MaskKeySize = sha256.Size
+
+// NewMaskKey draws a key. A command that ends keeps it nowhere; the ledger keeps
+// its own, so that hashes stay comparable.
+func NewMaskKey() []byte {
+	key := make([]byte, MaskKeySize)
 	_, _ = rand.Read(key) // never fails, as package crypto/rand promises
-	return &Masker{key}
+	return key
 }
 
 // Show returns v under a mask. What kind of value it is stays visible.

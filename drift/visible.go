@@ -1,7 +1,4 @@
-// Package terminal shows text to people: data made visible, columns aligned, a
-// line of progress redrawn in place. Nothing in it writes a control character
-// that came from data.
-package terminal
+package drift
 
 import (
 	"fmt"
