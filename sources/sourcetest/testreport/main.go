@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -83,6 +84,7 @@ func (t *tally) take(e event, out io.Writer) {
 	case "fail":
 		if e.Test == "" {
 			t.broken = append(t.broken, e.Package)
+			t.unfinished(e.Package, out)
 		} else {
 			t.failed++
 		}
@@ -91,6 +93,17 @@ func (t *tally) take(e event, out io.Writer) {
 		return
 	}
 	delete(t.output, id)
+}
+
+// unfinished prints what the tests said that were still running when their
+// package failed: a time-out or a panic ends them without a word of their own.
+func (t *tally) unfinished(pkg string, out io.Writer) {
+	for _, id := range slices.Sorted(maps.Keys(t.output)) {
+		if test, ours := strings.CutPrefix(id, pkg+" "); ours && test != "" {
+			fmt.Fprintf(out, "UNFINISHED  %s\n%s", id, t.output[id])
+			delete(t.output, id)
+		}
+	}
 }
 
 // note keeps a figure, and the line that names an adapter the conformance suite
