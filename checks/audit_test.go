@@ -1,0 +1,138 @@
+package checks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"plumbline/checks"
+	"plumbline/sources"
+)
+
+// pieces reads an edge as a service does: every segment stopped after any part
+// and resumed by an Audit opened anew, suspects judged in batches of any size.
+func pieces(t *testing.T, r *rand.Rand, check *checks.Check, readers checks.Readers, options checks.Options) (found []string, counts checks.Counts) {
+	t.Helper()
+	ctx := context.Background()
+	open := func() *checks.Audit {
+		audit, err := checks.Open(ctx, check, 0, readers, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return audit
+	}
+	segments, err := open().Cut(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Shuffle(len(segments), func(i, j int) { segments[i], segments[j] = segments[j], segments[i] })
+	told := map[string]bool{}
+	tell := func(d *checks.Difference) bool {
+		name := fmt.Sprintf("%s %s", d.Kind, d.Key)
+		if id := name + d.ID.Encode(); d.Key.Whole() && told[id] {
+			return false
+		} else if d.Key.Whole() {
+			told[id] = true
+		}
+		found = append(found, name)
+		return true
+	}
+	var suspects []checks.Suspect
+	for _, s := range segments {
+		for done := false; !done; {
+			left := 1 + r.IntN(3)
+			err := open().Scan(ctx, s, func(p *checks.Part) error {
+				counts.Add(p.Counts)
+				suspects = append(suspects, p.Suspects...)
+				for i := range p.Settled {
+					tell(&p.Settled[i])
+				}
+				s.Span.After, done = p.Next, p.Done
+				if left--; left == 0 && !p.Done {
+					return checks.ErrStopped
+				}
+				return nil
+			})
+			if err != nil && !errors.Is(err, checks.ErrStopped) {
+				t.Fatal(err)
+			}
+		}
+	}
+	audit := open()
+	for len(suspects) > 0 {
+		n := 1 + r.IntN(len(suspects))
+		verdicts, err := audit.Judge(ctx, suspects[:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		suspects = suspects[n:]
+		for i := range verdicts {
+			v := &verdicts[i]
+			if v.Outcome != checks.Confirmed || tell(v.Difference) {
+				counts.Add(v.Counts)
+			}
+			if v.Follow != nil {
+				suspects = append(suspects, *v.Follow)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found, counts
+}
+
+// Reading a check part by part, stopped and resumed anywhere, comes to what
+// reading it in one go does.
+func TestPiecesAreTheWhole(t *testing.T) {
+	t.Parallel()
+	laws(t, 500, func(t *testing.T, _ uint64, r *rand.Rand) {
+		w := makeWorld(r)
+		if liveOwners(w) == 0 {
+			return
+		}
+		owner, replica, check := w.stores(r, r.IntN(3) == 0)
+		readers, options := arrange(r, owner, replica, float64(r.IntN(2))*0.1)
+		run := checks.Run(context.Background(), check, 0, readers, options)
+		found, counts := pieces(t, r, check, readers, options)
+		if diff := cmp.Diff(kinds(run), found); diff != "" {
+			t.Errorf("%+v\nby %s (-whole +pieces):\n%s", w, run.Plan.Words(), diff)
+		}
+		if diff := cmp.Diff(run.Counts, counts); diff != "" {
+			t.Errorf("%+v\nby %s (-whole +pieces):\n%s", w, run.Plan.Words(), diff)
+		}
+	})
+}
+
+// What the versions of both sides say of a copy that differs.
+func TestAgeOfACopy(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, row := range []struct {
+		name           string
+		owner, replica sources.Value
+		want           checks.Age
+	}{
+		{"older number", sources.Int(7), sources.Int(6), checks.Stale},
+		{"newer number", sources.Int(6), sources.Int(7), checks.Ahead},
+		{"the same number", sources.Int(6), sources.Float(6), checks.Diverged},
+		{"older time", sources.Time(at.Add(time.Second), 6), sources.Time(at, 3), checks.Stale},
+		{"newer time", sources.Time(at, 6), sources.Time(at.Add(time.Second), 3), checks.Ahead},
+		{"the same time, told less exactly", sources.Time(at.Add(1234*time.Microsecond), 6), sources.Time(at.Add(time.Millisecond), 3), checks.Diverged},
+		{"no version on the replica", sources.Int(7), sources.Null(), ""},
+		{"no version on the owner", sources.Value{}, sources.Int(7), ""},
+		{"texts have no order", sources.Text("b"), sources.Text("a"), ""},
+		{"the same text", sources.Text("a"), sources.Text("a"), checks.Diverged},
+		{"a zoned and a naive time", sources.Time(at.Add(time.Hour), 6), sources.NaiveTime(at, 6), ""},
+		{"not a number", sources.Float(math.NaN()), sources.Int(7), ""},
+	} {
+		if got := checks.AgeOf(row.owner, row.replica); got != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+	}
+}
