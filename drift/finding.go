@@ -35,8 +35,10 @@ type Finding struct {
 	// Key is canonical, CopyID the copy's own identity; Whole says whether the
 	// record can be looked up by them.
 	Key, CopyID sources.Key
-	Kind        checks.DifferenceKind
-	State       State
+	// KeyText names both in visible words, masked as they may be shown.
+	KeyText string
+	Kind    checks.DifferenceKind
+	State   State
 	// Resolution says why it is resolved: one of the checks.Cleared… words, or
 	// "not delivered" for a record that a complete run no longer met.
 	Resolution string

@@ -123,16 +123,15 @@ func Next(before *Finding, o Observation) (after *Finding, t Transition, changed
 	case Cleared:
 		f.CheckedAt = o.At
 		if to != f.State {
-			f.ResolvedAt, f.Resolution, f.MutedUntil = o.At, o.Resolution, time.Time{}
+			f.ResolvedAt, f.Resolution = o.At, o.Resolution
 			t.Note = o.Resolution
 		}
 	case Mute:
 		f.MutedUntil = o.Until
-	case Unmute:
-		f.MutedUntil = time.Time{}
 	case Accept:
-		f.Accepted, f.MutedUntil = true, time.Time{}
-	case Acknowledge:
+		f.Accepted = true
+	}
+	if to != Muted {
 		f.MutedUntil = time.Time{}
 	}
 	f.State = to
@@ -151,6 +150,7 @@ func (f *Finding) take(o Observation, to State) {
 		}
 	}
 	f.ID, f.Check, f.Replica, f.Key, f.CopyID = read.ID, read.Check, read.Replica, read.Key, read.CopyID
+	f.KeyText = read.KeyText
 	f.Kind, f.Fields, f.Reason, f.Age, f.Pattern = read.Kind, read.Fields, read.Reason, read.Age, read.Pattern
 	f.LastSeen, f.CheckedAt = o.At, o.At
 	f.Seen++
