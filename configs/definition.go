@@ -12,13 +12,21 @@ import (
 func configuration() *record {
 	return &record{name: "configuration", words: "a mapping with sources and checks",
 		doc: "What Plumbline reads and what it compares.", keys: []key{
-			{name: "ledger", doc: "Plumbline's own database.", standard: "sqlite://plumbline.db", value: secret("the address of a database"), later: true},
-			{name: "server", doc: "Where the pages and the API are served.", value: server(), later: true},
+			{name: "ledger", doc: "Plumbline's own database: sqlite://FILE, beside this file, or postgres://… for several processes.", standard: "sqlite://plumbline.db", value: ledgerAddress()},
+			{name: "server", doc: "Where the pages and the API are served.", value: server()},
 			{name: "defaults", doc: "Keys for every check that does not set them itself.", value: check()},
 			{name: "sources", doc: "The stores that are read, by name.", value: dict{words: "a mapping of names to sources", of: source(), name: properName}},
 			{name: "checks", doc: "The comparisons, by name.", value: dict{words: "a mapping of names to checks", of: check(), name: properName}},
 			{name: "alerts", doc: "How people are told.", value: alerts(), later: true},
 		}}
+}
+
+// server becomes a Server.
+func server() *record {
+	return &record{name: "server", words: "a mapping with listen", doc: "Where the pages and the API are served.", keys: []key{
+		{name: "listen", doc: "The address to listen on; only this machine's own until there is sign-in.", standard: "127.0.0.1:8080", value: loopback()},
+		{name: "public_url", doc: "The address by which people reach it.", value: link()},
+	}}
 }
 
 // source becomes a Source.

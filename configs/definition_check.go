@@ -12,7 +12,7 @@ func check() *record {
 			{name: "severity", doc: "How bad a difference is.", standard: "medium", value: word([]string{"low", "medium", "high", "critical"})},
 			{name: "team", doc: "The team that answers for it.", value: text("the name of a team")},
 			{name: "runbook", doc: "A page that says what to do.", value: link()},
-			{name: "schedule", doc: "When it runs: cron, @every 30s, @hourly.", value: text("a schedule such as @hourly"), later: true},
+			{name: "schedule", doc: "When it runs by itself: cron, @every 30s, @hourly, CRON_TZ=Europe/Oslo 0 3 * * *. Default only when asked.", value: schedule()},
 			{name: "owner", doc: "The dataset that is the truth.", value: owner()},
 			{name: "replica", doc: "The dataset that holds a copy.", value: replica()},
 			{name: "replicas", doc: "Several datasets that each hold a copy.",
@@ -56,6 +56,7 @@ func replica() *record {
 			key{name: "fields", doc: "Fields of this replica, instead of the check's.", value: fields()},
 			key{name: "settle", doc: "Settle time of this replica. Default the check's.", value: settle()},
 			key{name: "fix", doc: "How differences of this replica may be put right. Default the check's.", value: fix()},
+			key{name: "schedule", misplaced: "schedule belongs to the check: all its replicas are compared together"},
 			key{name: "where", misplaced: "where belongs to the owner: a record whose filter field drifted would look missing"},
 		)}
 }

@@ -5,13 +5,6 @@ import "time"
 // What belongs to the configuration and takes effect in later releases. It is
 // read as strictly as the rest, and then refused as not yet supported.
 
-func server() *record {
-	return &record{name: "server", words: "a mapping with listen", doc: "Where the pages and the API are served.", keys: []key{
-		{name: "listen", doc: "The address to listen on.", standard: "127.0.0.1:8080", value: text("an address such as 127.0.0.1:8080")},
-		{name: "public_url", doc: "The address by which people reach it.", value: link()},
-	}}
-}
-
 func alerts() *record {
 	return &record{name: "alerts", words: "a mapping with slack or webhooks", doc: "How people are told.", keys: []key{
 		{name: "slack", doc: "A Slack app.", value: &record{name: "slack", words: "a mapping with token", doc: "A Slack app.", keys: []key{

@@ -23,9 +23,24 @@ import (
 
 // Config is a configuration that has no problem.
 type Config struct {
+	// Ledger is the address of Plumbline's own database. The file of an SQLite
+	// ledger lies beside the configuration unless its path is absolute.
+	Ledger  sources.Secret
+	Server  Server
 	Sources map[string]Source
 	// Checks are sorted by name.
 	Checks []checks.Check
+	// Schedules say by the names of checks when they run, as auditor.ParseSchedule
+	// reads it. A check without one runs when somebody asks.
+	Schedules map[string]string
+}
+
+// Server says where pages and API are served.
+type Server struct {
+	// Listen is a host and port of this machine's own; default 127.0.0.1:8080.
+	Listen string
+	// PublicURL is the address by which people reach it; "" when undeclared.
+	PublicURL string
 }
 
 // Source is one store as declared.

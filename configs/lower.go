@@ -20,17 +20,18 @@ type lowering struct {
 // where no problem was reported.
 func lower(r *reader, roots []*setting) *Config {
 	l := &lowering{reader: r, sources: map[string]Source{}}
-	for _, name := range []string{"ledger", "server", "alerts"} {
-		l.once(roots, name)
-	}
+	l.once(roots, "alerts")
 	l.defaults = l.once(roots, "defaults")
-	c := &Config{Sources: l.sources}
+	c := &Config{Ledger: l.ledger(roots), Server: l.server(roots), Sources: l.sources, Schedules: map[string]string{}}
 	for _, s := range l.merge(roots, "sources") {
 		l.sources[s.name] = l.source(s.name, s.setting)
 	}
 	declared := l.merge(roots, "checks")
 	for _, s := range declared {
 		c.Checks = append(c.Checks, l.check(s.name, s.setting))
+		if spec := l.schedule(s.setting); spec != "" {
+			c.Schedules[s.name] = spec
+		}
 	}
 	if len(declared) == 0 && len(r.problems) == 0 {
 		r.problems = append(r.problems, roots[0].problem("", "declares no checks: add one under checks, so that something is compared"))

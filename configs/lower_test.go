@@ -14,6 +14,8 @@ import (
 )
 
 const wholeConfiguration = `
+ledger: postgres://plumbline:${PASSWORD}@ledger/plumbline
+server: {listen: "[::1]:9090", public_url: "https://plumbline.example.com"}
 sources:
   catalog:
     kind: postgres
@@ -26,8 +28,10 @@ defaults:
   severity: high
   settle: 10s
   allow_empty: true
+  schedule: "@hourly"
 checks:
   prices:
+    schedule: CRON_TZ=Europe/Oslo */5 * * * *
     description: "Costs $${ nothing"
     team: ${TEAM:-basket}
     runbook: https://wiki.example.com/prices
@@ -80,6 +84,9 @@ func TestLowering(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &configs.Config{
+		Ledger:    "postgres://plumbline:hunter2@ledger/plumbline",
+		Server:    configs.Server{Listen: "[::1]:9090", PublicURL: "https://plumbline.example.com"},
+		Schedules: map[string]string{"copies": "@hourly", "prices": "CRON_TZ=Europe/Oslo */5 * * * *"},
 		Sources: map[string]configs.Source{
 			"catalog": {Name: "catalog", Kind: "postgres", URL: "postgres://reader:hunter2@catalog/shop", Team: "catalog",
 				Limits: configs.Limits{Connections: 2, Page: 250 * time.Millisecond, StatementTimeout: 90 * time.Second, RecordsPerSecond: 5000}},

@@ -73,8 +73,10 @@ func (l *lowering) fitsSQL(s *setting, kind string) {
 		case c == nil || c.bad:
 		case !c.textual():
 			l.report(c, "wants text in the language of %s, not a mapping or a list", kind)
-		case strings.HasSuffix(strings.TrimSpace(c.value.(string)), ";"):
-			l.report(c, "ends with a semicolon: remove it")
+		default:
+			if why := checkSQL(kind, c.value.(string)); why != "" {
+				l.report(c, "%s", why)
+			}
 		}
 	}
 }

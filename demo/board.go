@@ -6,110 +6,110 @@ import (
 	"time"
 
 	"plumbline/checks"
+	"plumbline/drift"
+	"plumbline/ledger"
 )
 
-// finding is a confirmed difference for as long as runs go on to find it.
+// finding is one of the ledger's, with what the demo makes of it.
 type finding struct {
-	id         string
-	check      string
-	difference checks.Difference
-	why        string
-	since      time.Time // when it was first read
-	confirmed  time.Time
-	fault      *fault // what the shop says it is due to; nil while it says nothing
+	*drift.Finding
+	why   string
+	fault *fault // what the shop says it is due to; nil while it says nothing
 }
 
-// checkState is what the demo knows of one check.
+// subject is what a finding is about: a record, or one copy of it.
+func (f *finding) subject() string { return f.Key.Encode() + f.CopyID.Encode() }
+
+// checkState is what the demo knows of one check, all of it from the ledger.
 type checkState struct {
 	check *checks.Check
 	// versioned: the check compares the owner's version with the copies'.
 	versioned bool
-	last      checks.EdgeRun // the last one that ended
-	open      map[string]*finding
-	progress  checks.Progress // of the run under way
+	interval  time.Duration
+	edge      ledger.Edge
+	known     map[string]*finding // by id, as they were told last
+	finished  map[string]bool     // runs that were counted
+	last      *ledger.Run         // the last one that finished
 
 	runs, compared, confirmed, healed, cleared int64
 }
 
-func newCheckState(c *checks.Check) *checkState {
-	s := &checkState{check: c, open: map[string]*finding{}}
+func newCheckState(c *checks.Check, interval time.Duration) *checkState {
+	s := &checkState{check: c, interval: interval, known: map[string]*finding{}, finished: map[string]bool{}}
 	for _, r := range c.Edges[0].Rules {
 		s.versioned = s.versioned || c.Owner.Version != "" && r.Owner.Name == c.Owner.Version
 	}
 	return s
 }
 
-// take takes a run over and returns the findings that are new, and those that
-// healed: only a run that compared everything found them equal by not telling them.
-func (s *checkState) take(run checks.EdgeRun) (fresh, healed []*finding) {
-	s.last = run
-	s.runs++
-	s.compared += run.Counts.Compared()
-	s.cleared += run.Counts.SuspectsCleared
-	seen := map[string]bool{}
-	for _, d := range run.Differences {
-		id := checks.FindingID(run.Check, run.Replica, d.Key, d.ID)
-		seen[id] = true
-		if f := s.open[id]; f != nil {
-			f.difference = d
-			f.why = why(d, s.check.Owner.Version, s.versioned)
+// news is what became of findings since they were told last.
+type news struct{ fresh, healed, acted []*finding }
+
+// take takes findings over as the ledger has them now.
+func (s *checkState) take(list []*drift.Finding) (n news) {
+	for _, f := range list {
+		before := s.known[f.ID]
+		if before != nil && before.Revision == f.Revision {
 			continue
 		}
-		f := &finding{id: id, check: run.Check, difference: d, why: why(d, s.check.Owner.Version, s.versioned), since: d.FirstSeen, confirmed: d.LastSeen}
-		s.open[id] = f
-		s.confirmed++
-		fresh = append(fresh, f)
-	}
-	if !whole(run) {
-		return fresh, nil
-	}
-	for id, f := range s.open {
-		if !seen[id] {
-			delete(s.open, id)
+		now := &finding{Finding: f, why: why(f, s.check.Owner.Version, s.versioned)}
+		s.known[f.ID] = now
+		wasOpen := before != nil && before.State.Open()
+		cameBack := before != nil && f.Regressions > before.Regressions
+		if !wasOpen && f.State.Open() || before == nil || cameBack {
+			s.confirmed++
+			n.fresh = append(n.fresh, now)
+		} else if wasOpen {
+			now.fault = before.fault
+		}
+		switch {
+		case !f.State.Open() && (wasOpen || before == nil || cameBack):
 			s.healed++
-			healed = append(healed, f)
+			n.healed = append(n.healed, now)
+		case wasOpen && f.State != before.State:
+			n.acted = append(n.acted, now)
 		}
 	}
-	slices.SortFunc(healed, byKey)
-	return fresh, healed
+	for _, group := range [][]*finding{n.fresh, n.healed, n.acted} {
+		slices.SortFunc(group, bySubject)
+	}
+	return n
 }
 
-func byKey(a, b *finding) int {
-	return strings.Compare(a.difference.Key.Encode()+a.difference.ID.Encode(), b.difference.Key.Encode()+b.difference.ID.Encode())
+func bySubject(a, b *finding) int { return strings.Compare(a.subject(), b.subject()) }
+
+// takeRun counts a run once it is finished.
+func (s *checkState) takeRun(r *ledger.Run) (fresh bool) {
+	if r.State != ledger.Finished || s.finished[r.ID] {
+		return false
+	}
+	s.finished[r.ID] = true
+	s.runs++
+	s.compared += r.Counts.Compared()
+	s.cleared += r.Counts.SuspectsCleared
+	if s.last == nil || r.Number > s.last.Number {
+		s.last = r
+	}
+	return true
 }
 
-// whole says whether a run compared all it set out to and told all that differs.
-func whole(run checks.EdgeRun) bool {
-	return (run.Result == checks.Clean || run.Result == checks.Drift) && run.Coverage() == 1 && run.Omitted == 0
+// open are the findings that are open, by subject.
+func (s *checkState) open() (list []*finding) {
+	for _, f := range s.known {
+		if f.State.Open() {
+			list = append(list, f)
+		}
+	}
+	slices.SortFunc(list, bySubject)
+	return list
 }
 
 // consistency is the check's word: Unknown before anything is known.
-func (s *checkState) consistency() string {
-	switch {
-	case len(s.open) > 0:
-		return "Drifted"
-	case s.last.Result == checks.Clean:
-		return "In sync"
+func (s *checkState) consistency() drift.Consistency {
+	if s.edge.Consistency == "" {
+		return drift.Unknown
 	}
-	return "Unknown"
-}
-
-// pending is how many suspects the run under way has not judged yet.
-func (s *checkState) pending() int64 {
-	if s.progress.Phase == "done" {
-		return 0
-	}
-	return max(0, s.progress.Suspects-s.progress.Judged)
-}
-
-// oldest is when the oldest open finding was first read; zero where there is none.
-func (s *checkState) oldest() (since time.Time) {
-	for _, f := range s.open {
-		if since.IsZero() || f.since.Before(since) {
-			since = f.since
-		}
-	}
-	return since
+	return s.edge.Consistency
 }
 
 // group is findings that differ in the same way: one cause, one line.
@@ -122,15 +122,12 @@ type group struct {
 func groups(findings []*finding) []group {
 	var list []group
 	for _, f := range findings {
-		i := slices.IndexFunc(list, func(g group) bool { return g.check == f.check && g.why == f.why })
+		i := slices.IndexFunc(list, func(g group) bool { return g.check == f.Check && g.why == f.why })
 		if i < 0 {
 			i = len(list)
-			list = append(list, group{check: f.check, why: f.why})
+			list = append(list, group{check: f.Check, why: f.why})
 		}
 		list[i].findings = append(list[i].findings, f)
-	}
-	for _, g := range list {
-		slices.SortFunc(g.findings, byKey)
 	}
 	slices.SortFunc(list, func(a, b group) int {
 		if c := len(b.findings) - len(a.findings); c != 0 {

@@ -2,22 +2,25 @@
 // can see within a minute, without a server or a configuration, what Plumbline
 // tells and what it keeps quiet about.
 //
-// Six services keep a store each, SQLite files: the catalog's products lie as
-// copies in baskets, the crm's customers in billing, orders in search. Some 30
-// changes a second are made at the owners, and events carry them to the copies
-// 0.2 to 2.5 s later. Now and then something goes wrong that goes wrong in real
-// shops: an event is lost, late, delivered twice or out of order, one half of a
-// dual write fails, a delete is lost, a name is cut, a price rounded, a local
-// time stored as UTC. Late events arrive in the end, and every 30 s a replay
-// mends most of what lies longer.
+// Seven services keep a store each, SQLite files: the catalog's products lie as
+// copies in baskets, the crm's customers in billing and loyalty, orders in
+// search. Some 30 changes a second are made at the owners, and events carry them
+// to the copies 0.2 to 2.5 s later. Now and then something goes wrong that goes
+// wrong in real shops: an event is lost, late, delivered twice or out of order,
+// a batch of them is dropped, one half of a dual write fails, a delete is lost, a
+// name is cut, a price rounded, a local time stored as UTC, a store is locked for
+// maintenance. Late events arrive in the end, and every 30 s a replay mends most
+// of what lies longer.
 //
 // Plumbline audits the shop meanwhile by shop.yaml, a configuration like any
-// other, and reads the files alone. The shop remembers what it let go wrong
-// (truth.go). Nothing of that reaches the audit; it is held against its findings
-// afterwards, so that the demo itself can say whether one was missed or made up.
+// other: the same schedules, jobs, ledger and pages as `plumbline serve`. It
+// reads the files alone. The shop remembers what it let go wrong (truth.go).
+// Nothing of that reaches the audit; it is held against its findings afterwards,
+// so that the demo itself can say whether one was missed or made up.
 //
-// The simulation (shop.go, traffic.go, pipeline.go, faults.go) is driven step by
-// step and only says what to write; stores.go writes, audit.go reads.
+// The simulation (shop.go, traffic.go, pipeline.go, faults.go, outage.go) is
+// driven step by step and only says what to write; stores.go writes. follow.go
+// reads from the ledger what the audit found, and view.go and report.go tell it.
 package demo
 
 import (
@@ -33,7 +36,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"plumbline/sources"
+	"plumbline/configs"
+	"plumbline/ledger"
 )
 
 //go:embed shop.yaml
@@ -55,12 +59,27 @@ type Options struct {
 	Width int
 	// Interactive keeps a status line at the bottom, for a terminal.
 	Interactive bool
-	// Openers open the kinds of source that shop.yaml names.
-	Openers map[string]sources.Opener
+	// Serve audits the shop by the configuration file at path, for the directory
+	// that the file calls SHOP_DIR, as `plumbline serve` does. watch hears of every
+	// change of the ledger.
+	Serve func(ctx context.Context, path, dir string, watch func(ledger.Change)) (Service, error)
+}
+
+// Service is a running audit with its ledger and its pages.
+type Service interface {
+	Ledger() *ledger.Ledger
+	// Config is the configuration in force.
+	Config() *configs.Config
+	// Address is where people look at it: http://127.0.0.1:8080.
+	Address() string
+	// Failed brings the error that ended it, should one.
+	Failed() <-chan error
+	// Stop lets the work under way end and gives everything back.
+	Stop() error
 }
 
 // Run runs the demo until ctx ends or its time is over, which are no errors. It
-// fails where the shop cannot write, the audit cannot read, or out is closed.
+// fails where the shop cannot write, the audit cannot go on, or out is closed.
 func Run(ctx context.Context, out io.Writer, o Options) error {
 	_, err := run(ctx, out, o)
 	return err
@@ -83,24 +102,32 @@ func run(ctx context.Context, out io.Writer, o Options) (r result, err error) {
 		return r, unlessEnded(ctx, err)
 	}
 	defer func() { err = errors.Join(err, stores.close()) }()
-	config, err := loadConfig(dir)
-	if err != nil {
-		return r, err
-	}
-	readers, err := openReaders(config.Sources, o.Openers)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, readers.close()) }()
-
 	began := time.Now()
 	truth := &truth{}
 	shop := newShop(o.Seed, began, truth)
-	view := newView(&screen{out: out, color: o.Color, interactive: o.Interactive, width: o.Width}, began, truth, config.Checks)
-	view.welcome(o, dir, shop.records())
+	records := shop.records()
 	if err := stores.apply(ctx, shop.takeWrites()); err != nil {
 		return r, unlessEnded(ctx, err)
 	}
+
+	heard := make(chan struct{}, 1)
+	service, err := serve(ctx, o, dir, heard)
+	if err != nil {
+		return r, unlessEnded(ctx, err)
+	}
+	stopped := false
+	stop := func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		return service.Stop()
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	config := service.Config()
+	view := newView(&screen{out: out, color: o.Color, interactive: o.Interactive, width: o.Width}, began, truth,
+		states(config, began))
+	view.welcome(o, dir, service.Address(), records)
 
 	ended := ctx
 	if o.Duration > 0 {
@@ -110,18 +137,36 @@ func run(ctx context.Context, out io.Writer, o Options) (r result, err error) {
 	}
 	group, running := errgroup.WithContext(ended)
 	group.Go(func() error { return trade(running, shop, stores, view) })
-	for i := range config.Checks {
-		// Checks begin one after the other, so that people can follow.
-		first := time.Second + time.Duration(i)*700*time.Millisecond
-		group.Go(func() error { return audit(running, &config.Checks[i], readers, view, first) })
-	}
+	group.Go(func() error {
+		return (&follower{ledger: service.Ledger(), view: view, heard: heard}).follow(running)
+	})
+	group.Go(func() error {
+		select {
+		case err := <-service.Failed():
+			return err
+		case <-running.Done():
+			return nil
+		}
+	})
 	if err := group.Wait(); err != nil {
+		return r, err
+	}
+	if err := stop(); err != nil {
 		return r, err
 	}
 	now := time.Now()
 	r = view.result(now)
 	view.farewell(r, now)
 	return r, view.err()
+}
+
+// serve puts the shop's configuration beside its files and audits by it.
+func serve(ctx context.Context, o Options, dir string, heard chan struct{}) (Service, error) {
+	file := filepath.Join(dir, "plumbline.yaml")
+	if err := os.WriteFile(file, []byte(shopYAML), 0o600); err != nil {
+		return nil, fmt.Errorf("write the shop's configuration: %w", err)
+	}
+	return o.Serve(ctx, file, dir, hear(heard))
 }
 
 // directory makes the shop's directory and says how to take it away again.
@@ -169,11 +214,12 @@ func catchUp(s *shop, now time.Time) (writes []write) {
 	return writes
 }
 
-// trade drives the shop, and the board that tells how all checks stand.
+// trade drives the shop, its maintenance, and the board that tells how all
+// checks stand.
 func trade(ctx context.Context, s *shop, st *stores, v *view) error {
 	tick := time.NewTicker(stepEvery)
 	defer tick.Stop()
-	board := v.began.Add(firstBoard)
+	board, down := v.began.Add(firstBoard), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -188,6 +234,13 @@ func trade(ctx context.Context, s *shop, st *stores, v *view) error {
 		s.committed(now)
 		if n := s.replayed - replayed; n > 0 {
 			v.replayed(n, now)
+		}
+		if underMaintenance(now.Sub(v.began)) != down {
+			down = !down
+			if err := st.maintain(maintained, down); err != nil {
+				return err
+			}
+			v.outage(maintained, down, now)
 		}
 		if now.After(board) {
 			board = now.Add(boardEvery)

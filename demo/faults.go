@@ -7,6 +7,7 @@ type faultKind string
 
 const (
 	lostEvent      faultKind = "lost event"
+	lostBatch      faultKind = "lost batch of events"
 	lateEvent      faultKind = "late event"
 	outOfOrder     faultKind = "events out of order"
 	halfWrite      faultKind = "half a dual write"
@@ -25,6 +26,9 @@ const (
 	officeClock = 2 * time.Hour
 )
 
+// batchSize is how many events a lost batch holds.
+const batchSize = 24
+
 // opening are the first faults, in an order that soon has something to show.
 func opening() []faultKind {
 	return []faultKind{lostEvent, lateEvent, wrongClock, halfWrite}
@@ -37,6 +41,7 @@ func faultKinds() []faultKind {
 // schedule says when what goes wrong next.
 type schedule struct {
 	next   time.Time   // the next fault
+	batch  time.Time   // the next lost batch
 	replay time.Time   // the next replay
 	kinds  []faultKind // those to come, each kind once before any comes again
 	opened int         // how many there were
@@ -44,13 +49,15 @@ type schedule struct {
 
 const (
 	firstFaults = 400 * time.Millisecond
+	firstBatch  = 14 * time.Second
+	batchEvery  = 150 * time.Second
 	replayEvery = 30 * time.Second
 	// replayAfter is how old a fault must be before a replay mends it.
 	replayAfter = 12 * time.Second
 )
 
 func newSchedule(now time.Time) schedule {
-	return schedule{next: now.Add(firstFaults), replay: now.Add(replayEvery), kinds: opening()}
+	return schedule{next: now.Add(firstFaults), batch: now.Add(firstBatch), replay: now.Add(replayEvery), kinds: opening()}
 }
 
 // misbehave lets the faults in that are due, and replays what lies too long.
@@ -58,6 +65,10 @@ func (s *shop) misbehave() {
 	if !s.now.Before(s.schedule.replay) {
 		s.schedule.replay = s.now.Add(replayEvery)
 		s.replay()
+	}
+	if !s.now.Before(s.schedule.batch) {
+		s.schedule.batch = s.now.Add(batchEvery)
+		s.letIn(lostBatch)
 	}
 	if s.now.Before(s.schedule.next) {
 		return
@@ -88,8 +99,9 @@ func (s *shop) letIn(kind faultKind) {
 			s.saveCustomer(s.otherAddress(c))
 			whole, _ := s.customers.get(c.id)
 			whole.street = c.street
-			s.billing[c.id] = whole
+			s.billing[c.id], s.members[c.id] = whole, whole.member()
 			s.write(copyToBilling(whole))
+			s.write(copyToLoyalty(whole))
 			s.begin(kind, true, ref{customers, c.id})
 		}
 	case lostCustomer:
@@ -119,6 +131,22 @@ func (s *shop) letIn(kind faultKind) {
 		}
 	case lostDelete:
 		s.loseDelete()
+	case lostBatch:
+		s.loseBatch()
+	}
+}
+
+// loseBatch ships many orders at once, and search's consumer drops the events.
+func (s *shop) loseBatch() {
+	for range batchSize {
+		o, ok := s.orders.draw(s.random, func(id int64, o order) bool { return o.status == 2 && s.quiet(ref{orders, id}) })
+		if !ok {
+			return
+		}
+		o.status = 3
+		s.saveOrder(o)
+		// Counts and revenue of a day do not depend on the status.
+		s.beginAt(lostBatch, true, []place{{"orders-in-search", number(o.id)}}, ref{orders, o.id})
 	}
 }
 
@@ -219,6 +247,7 @@ func (s *shop) loseDelete() {
 	if s.random.IntN(2) == 0 {
 		if c, ok := s.quietCustomer(); ok {
 			s.deleteCustomer(c.id)
+			s.leave(c.id)
 			s.begin(lostDelete, true, ref{customers, c.id})
 			return
 		}

@@ -158,10 +158,18 @@ func (s *shop) deliverCustomer(e event) {
 	if !e.state.exists {
 		delete(s.billing, e.ref.id)
 		s.write(write{"billing", "DELETE FROM customers WHERE id = ?", []any{e.ref.id}})
+		s.leave(e.ref.id)
 		return
 	}
-	s.billing[e.ref.id] = e.state.customer
+	s.billing[e.ref.id], s.members[e.ref.id] = e.state.customer, e.state.customer.member()
 	s.write(copyToBilling(e.state.customer))
+	s.write(copyToLoyalty(e.state.customer))
+}
+
+// leave ends a customer's membership.
+func (s *shop) leave(id int64) {
+	delete(s.members, id)
+	s.write(leaveLoyalty(id))
 }
 
 func (s *shop) deliverOrder(e event) {

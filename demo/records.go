@@ -23,6 +23,11 @@ type customer struct {
 	version                   int64
 }
 
+// member is what loyalty copies of a customer.
+type member struct{ name, email string }
+
+func (c customer) member() member { return member{c.name, c.email} }
+
 // order is what the order service owns and search copies.
 type order struct {
 	id, customer int64
@@ -65,7 +70,9 @@ type write struct {
 }
 
 // services are the shop's services, owners before those that copy from them.
-func services() []string { return []string{"catalog", "crm", "orders", "basket", "billing", "search"} }
+func services() []string {
+	return []string{"catalog", "crm", "orders", "basket", "billing", "search", "loyalty"}
+}
 
 // schema makes the stores. What copies has no constraint against holding a
 // record twice, as read models often have none.
@@ -85,6 +92,7 @@ func schema(service string) []string {
 			city TEXT NOT NULL, version INTEGER NOT NULL)`},
 		"search": {`CREATE TABLE orders (id INTEGER NOT NULL, status TEXT NOT NULL, total TEXT NOT NULL, placed_at TEXT NOT NULL, version INTEGER NOT NULL)`,
 			"CREATE INDEX orders_by_id ON orders (id)"},
+		"loyalty": {`CREATE TABLE members (customer_id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL)`},
 	}[service]
 }
 
@@ -125,6 +133,15 @@ func copyToBilling(c customer) write {
 	return write{"billing", `INSERT INTO customers VALUES (?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email,
 		street = excluded.street, city = excluded.city, version = excluded.version`,
 		[]any{c.id, c.name, strings.ToLower(c.email), c.street, c.city, c.version}}
+}
+
+func copyToLoyalty(c customer) write {
+	return write{"loyalty", `INSERT INTO members VALUES (?,?,?) ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, email = excluded.email`,
+		[]any{c.id, c.name, strings.ToLower(c.email)}}
+}
+
+func leaveLoyalty(id int64) write {
+	return write{"loyalty", "DELETE FROM members WHERE customer_id = ?", []any{id}}
 }
 
 // copyToSearch writes a copy as search keeps it: states in words, times without a zone.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"plumbline/drift"
 )
 
 // board writes how every check stands, and what drifts now.
@@ -18,9 +20,7 @@ func (v *view) board(now time.Time) {
 	var open []*finding
 	for _, state := range v.states {
 		s.line(indent, v.boardLine(state, now))
-		for _, f := range state.open {
-			open = append(open, f)
-		}
+		open = append(open, state.open()...)
 	}
 	if len(open) > 0 {
 		s.line()
@@ -37,22 +37,22 @@ func boardRow(name, state, coverage, compared, pending, cleared, oldest string) 
 }
 
 func (v *view) boardLine(state *checkState, now time.Time) string {
-	word, how := state.consistency(), green
-	switch word {
-	case "Drifted":
-		word, how = "Drifted "+count(int64(len(state.open))), red
-	case "Unknown":
+	word, how := string(state.consistency()), green
+	switch state.consistency() {
+	case drift.Drifted:
+		word, how = word+" "+count(int64(len(state.open()))), red
+	case drift.Unknown:
 		how = yellow
 	}
-	oldest, coverage := "", ""
-	if since := state.oldest(); !since.IsZero() {
+	oldest, coverage, compared := "", "", ""
+	if since := state.edge.OldestOpen; !since.IsZero() {
 		oldest = age(now.Sub(since))
 	}
-	if state.runs > 0 {
-		coverage = percent(state.last.Coverage())
+	if state.last != nil {
+		coverage, compared = percent(state.edge.Coverage), count(state.last.Counts.Compared())
 	}
-	return boardRow(state.check.Name, v.screen.in(how, word), coverage, count(state.last.Counts.Compared()),
-		blankZero(state.pending()), blankZero(state.cleared), oldest)
+	return boardRow(state.check.Name, v.screen.in(how, word), coverage, compared,
+		blankZero(state.edge.Pending), blankZero(state.cleared), oldest)
 }
 
 func blankZero(n int64) string {
@@ -72,25 +72,24 @@ func percent(share float64) string {
 
 // example shows the first finding of a group.
 func example(g group) string {
-	d := g.findings[0].difference
-	if detail := values(d); detail != "" {
-		return d.Key.String() + ": " + detail
+	f := g.findings[0]
+	if detail := values(f.Finding); detail != "" {
+		return f.Key.String() + ": " + detail
 	}
-	return d.Key.String()
+	return f.Key.String()
 }
 
 // status is the line at the bottom: what is going on right now.
 func (v *view) status(now time.Time, changes, underWay int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var settling []string
+	pieces := []string{fmt.Sprintf("%s  %s changes, %d under way", right(clock(now.Sub(v.began)), margin-2), count(int64(changes)), underWay)}
 	for _, state := range v.states {
-		if p := state.progress; p.Phase == "settle" {
-			settling = append(settling, fmt.Sprintf("%s: %s, %d s to go", state.check.Name, plural(state.pending(), "suspect"), int(max(0, p.Until.Sub(now)).Seconds()+0.9)))
+		if n := state.edge.Pending; n > 0 {
+			pieces = append(pieces, fmt.Sprintf("%s: %s to settle", state.check.Name, plural(n, "suspect")))
 		}
 	}
-	text := fmt.Sprintf("%s  %s changes, %d under way", right(clock(now.Sub(v.began)), margin-2), count(int64(changes)), underWay)
-	v.screen.setStatus(strings.Join(append([]string{text}, settling...), " · "))
+	v.screen.setStatus(strings.Join(pieces, " · "))
 }
 
 // result is what a whole demo came to.
@@ -105,23 +104,23 @@ type result struct {
 func (v *view) result(ended time.Time) (r result) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	settle := time.Duration(0)
+	slowestCheck := time.Duration(0)
 	for _, s := range v.states {
 		r.runs += s.runs
 		r.compared += s.compared
 		r.confirmed += s.confirmed
 		r.healed += s.healed
 		r.cleared += s.cleared
-		settle = max(settle, s.check.Edges[0].Settle)
+		slowestCheck = max(slowestCheck, s.check.Edges[0].Settle+2*s.interval)
 	}
 	for _, f := range v.unexplained {
-		if v.truth.explain(f.check, f.difference.Key.String(), f.difference.FirstSeen, f.difference.LastSeen) == nil {
+		if v.truth.explain(f.Check, f.Key.String(), f.FirstSeen, f.ConfirmedAt) == nil {
 			r.unexplained = append(r.unexplained, f)
 		}
 	}
-	// A fault is due once it has shown, and a whole run began and ended since.
-	due := slowest + settle + 2*(v.longest+betweenRuns)
-	r.faults = v.truth.tally(ended.Add(-due))
+	// A fault must have been found once it has shown, a run began and ended
+	// since, and its suspects settled and were read again.
+	r.faults = v.truth.tally(ended, slowest+slowestCheck+2*v.longest)
 	return r
 }
 
@@ -136,7 +135,7 @@ func (v *view) farewell(r result, ended time.Time) {
 	s.line(fmt.Sprintf("  Plumbline   %s, %s compared: %s confirmed, %s healed since;", plural(r.runs, "run"), plural(r.compared, "record"),
 		plural(r.confirmed, "difference"), count(r.healed)))
 	s.line(fmt.Sprintf("              %s cleared, which were merely late.", plural(r.cleared, "suspect")))
-	s.line(fmt.Sprintf("  The shop    let in %s: %s found, %s healed before a run could confirm them, %s too new to be found yet, %s missed.",
+	s.line(fmt.Sprintf("  The shop    let in %s: %s found, %s healed before anything could be confirmed, %s too new to be found yet, %s missed.",
 		plural(int64(r.faults.letIn), "fault"), count(int64(r.faults.found)), count(int64(r.faults.healed)), count(int64(r.faults.young)), count(int64(r.faults.missed))))
 	if n := int64(len(r.unexplained)); n > 0 {
 		s.line(s.in(red, fmt.Sprintf("  %s without a fault of the shop: false alarms.", plural(n, "difference"))))
@@ -144,17 +143,19 @@ func (v *view) farewell(r result, ended time.Time) {
 		s.line("  Every confirmed difference is due to a fault that the shop let in: no false alarm.")
 	}
 	s.line()
-	s.line("  Next: ", s.in(bold, "plumbline init"), " writes a starting configuration for your own stores; ", s.in(bold, "plumbline run"), " compares them.")
+	s.line("  Next: ", s.in(bold, "plumbline init"), " writes a starting configuration for your own stores; ", s.in(bold, "plumbline serve"), " keeps an eye on them.")
 }
 
-// welcome says what will be seen.
-func (v *view) welcome(o Options, dir string, records int) {
+// welcome says what will be seen, and where.
+func (v *view) welcome(o Options, dir, address string, records int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s := v.screen
 	s.line(s.in(bold, "A shop that drifts"), s.in(dim, fmt.Sprintf("   seed %d · files in %s", o.Seed, dir)))
-	s.line(fmt.Sprintf("  Six services with a file each hold %s, and copy from each other through events, 0.2 to 2.5 s late.", plural(int64(records), "record")))
+	s.line(fmt.Sprintf("  Seven services with a file each hold %s, and copy from each other through events, 0.2 to 2.5 s late.", plural(int64(records), "record")))
 	s.line("  Now and then something goes wrong. Plumbline reads the files, and nothing else. Ctrl-C ends the demo.")
+	s.line()
+	s.line("  Dashboard   ", s.in(bold, address))
 	s.line()
 	for _, state := range v.states {
 		c := state.check

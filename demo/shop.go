@@ -9,7 +9,7 @@ import (
 // changesPerSecond is how lively the shop is.
 const changesPerSecond = 30
 
-// shop simulates six services. It is driven step by step and does nothing of
+// shop simulates seven services. It is driven step by step and does nothing of
 // its own: each step says what to write to which store. It knows what owners
 // and copies hold, so it knows whether a fault it let in still shows.
 type shop struct {
@@ -23,6 +23,7 @@ type shop struct {
 	items     *register[item]
 	itemsOf   map[int64][]int64 // items by product, those of deleted products as well
 	billing   map[int64]customer
+	members   map[int64]member
 	search    map[int64][]order
 	unknown   map[int64]bool                                 // customers that an order names and the crm never wrote
 	last      struct{ product, customer, order, item int64 } // ids given out
@@ -52,7 +53,7 @@ const (
 func newShop(seed uint64, now time.Time, t *truth) *shop {
 	s := &shop{random: rand.New(rand.NewPCG(seed, 1)), now: now.UTC(), truth: t,
 		products: newRegister[product](), customers: newRegister[customer](), orders: newRegister[order](), items: newRegister[item](),
-		itemsOf: map[int64][]int64{}, billing: map[int64]customer{}, search: map[int64][]order{}, unknown: map[int64]bool{},
+		itemsOf: map[int64][]int64{}, billing: map[int64]customer{}, members: map[int64]member{}, search: map[int64][]order{}, unknown: map[int64]bool{},
 		pipeline: newPipeline(), faulty: map[ref]*fault{}, schedule: newSchedule(now.UTC())}
 	for range firstProducts {
 		s.createProduct()
@@ -70,7 +71,7 @@ func newShop(seed uint64, now time.Time, t *truth) *shop {
 			if day == 0 {
 				placed = s.now.Truncate(time.Second)
 			}
-			s.copyAtOnce(ref{orders, s.createOrder(placed)})
+			s.copyAtOnce(ref{orders, s.createOrder(placed, 1+s.random.Int64N(3))})
 		}
 	}
 	s.changes = 0
@@ -79,7 +80,7 @@ func newShop(seed uint64, now time.Time, t *truth) *shop {
 
 // records is how many records all stores hold.
 func (s *shop) records() int {
-	return s.products.len() + s.customers.len() + s.orders.len() + s.items.len() + len(s.billing) + len(s.search)
+	return s.products.len() + s.customers.len() + s.orders.len() + s.items.len() + len(s.billing) + len(s.members) + len(s.search)
 }
 
 // step moves the shop to now and returns what that writes, to be committed
@@ -180,7 +181,8 @@ func (s *shop) inSync(r ref) bool {
 		return true
 	case customers:
 		held, there := s.billing[r.id]
-		return there == owner.exists && held == owner.customer
+		joined, member := s.members[r.id]
+		return there == owner.exists && member == owner.exists && held == owner.customer && joined == owner.customer.member()
 	default:
 		held := s.search[r.id]
 		if owner.exists && s.unknown[owner.order.customer] {
@@ -211,7 +213,7 @@ func (s *shop) places(r ref) []place {
 	case products:
 		return []place{{"basket-prices", number(r.id)}}
 	case customers:
-		return []place{{"customers-in-billing", number(r.id)}}
+		return []place{{"customers-in-billing", number(r.id)}, {"loyalty-members", number(r.id)}}
 	}
 	list := []place{{"orders-in-search", number(r.id)}}
 	held := slices.Clone(s.search[r.id])

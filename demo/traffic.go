@@ -204,17 +204,17 @@ func (s *shop) deleteCustomer(id int64) {
 
 func (s *shop) placeOrder() {
 	if s.orders.len() < mostOrders {
-		s.publish(ref{orders, s.createOrder(s.now.Truncate(time.Second))})
+		s.publish(ref{orders, s.createOrder(s.now.Truncate(time.Second), 1)})
 	}
 }
 
-func (s *shop) createOrder(placed time.Time) int64 {
+func (s *shop) createOrder(placed time.Time, status int64) int64 {
 	buyer, ok := s.freeCustomer()
 	if !ok {
 		buyer.id = 1 // the crm knows every customer it ever had
 	}
 	s.last.order++
-	s.saveOrder(order{id: s.last.order, customer: buyer.id, status: 1, cents: 1000 + s.random.Int64N(30_000), placed: placed})
+	s.saveOrder(order{id: s.last.order, customer: buyer.id, status: status, cents: 1000 + s.random.Int64N(30_000), placed: placed})
 	return s.last.order
 }
 

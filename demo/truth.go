@@ -21,10 +21,8 @@ type fault struct {
 	// at is when it was let in, from when it shows for good (zero until it
 	// does), healed when it was gone (zero until it is).
 	at, from, healed time.Time
-	// found is when a run confirmed it first.
+	// found is when it was confirmed first.
 	found time.Time
-	// missed says that a run which had to find it did not.
-	missed bool
 
 	ref ref // the record that traffic leaves alone meanwhile
 }
@@ -95,19 +93,6 @@ func (t *truth) explain(check, key string, first, last time.Time) *fault {
 	return nil
 }
 
-// judge marks as missed what a run of a check that compared everything had to
-// find and did not: faults that showed from before it began until after it ended.
-func (t *truth) judge(check string, found map[string]bool, began, ended time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, f := range t.faults {
-		if f.places[0].check == check && !f.from.IsZero() && f.from.Before(began) &&
-			(f.healed.IsZero() || f.healed.After(ended)) && !found[f.places[0].key] {
-			f.missed = true
-		}
-	}
-}
-
 // tally counts faults by what became of them.
 type tally struct {
 	letIn, found, missed int
@@ -115,22 +100,24 @@ type tally struct {
 	healed, young int
 }
 
-// tally counts all faults. Those not found, not healed and let in before due
-// are missed.
-func (t *truth) tally(due time.Time) (n tally) {
+// tally counts all faults as of now. One that showed for as long as due, with
+// nothing but a repair to end it, had to be found.
+func (t *truth) tally(now time.Time, due time.Duration) (n tally) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, f := range t.faults {
 		n.letIn++
+		until := now
+		if !f.healed.IsZero() {
+			until = f.healed
+		}
 		switch {
-		case f.missed:
-			n.missed++
 		case !f.found.IsZero():
 			n.found++
+		case !f.from.IsZero() && until.Sub(f.from) > due:
+			n.missed++
 		case !f.healed.IsZero():
 			n.healed++
-		case f.at.Before(due):
-			n.missed++
 		default:
 			n.young++
 		}

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"plumbline/checks"
+	"plumbline/drift"
+	"plumbline/ledger"
 )
 
 // view is what people see: a line for what happens, and a board now and then.
-// It is safe for several goroutines.
+// All it tells of the audit it takes from the ledger. It is safe for several goroutines.
 type view struct {
 	mu     sync.Mutex
 	screen *screen
@@ -21,22 +23,18 @@ type view struct {
 	// unexplained are findings that no fault explained when they were confirmed:
 	// one that the shop notices late may explain them yet.
 	unexplained []*finding
-	longest     time.Duration // of all runs
+	longest     time.Duration // of all runs, from their slot to their last verdict
 }
 
 const (
 	margin     = 8  // before what stands under a line's time
 	wordColumn = 10 // confirmed, cleared, healed …
 	nameColumn = 27 // a check's name
-	mostLines  = 4  // new findings that a run tells one by one
+	mostLines  = 4  // new findings of a check that are told one by one
 )
 
-func newView(s *screen, began time.Time, t *truth, list []checks.Check) *view {
-	v := &view{screen: s, began: began, truth: t}
-	for i := range list {
-		v.states = append(v.states, newCheckState(&list[i]))
-	}
-	return v
+func newView(s *screen, began time.Time, t *truth, list []*checkState) *view {
+	return &view{screen: s, began: began, truth: t, states: list}
 }
 
 // err is why nothing could be shown.
@@ -49,51 +47,63 @@ func (v *view) err() error {
 	return nil
 }
 
+// stateOf is what is known of a check; nil for one that is not the demo's.
 func (v *view) stateOf(check string) *checkState {
-	return v.states[slices.IndexFunc(v.states, func(s *checkState) bool { return s.check.Name == check })]
+	if i := slices.IndexFunc(v.states, func(s *checkState) bool { return s.check.Name == check }); i >= 0 {
+		return v.states[i]
+	}
+	return nil
 }
 
-// progress hears how far a run is.
-func (v *view) progress(p checks.Progress) {
+// findings takes over what the ledger has of a check's findings, and tells what is new.
+func (v *view) findings(state *checkState, list []*drift.Finding, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.stateOf(p.Check).progress = p
+	n := state.take(list)
+	for _, f := range list {
+		if f.State.Open() { // seen again, it may have another cause by now
+			v.truth.explain(f.Check, f.Key.String(), f.FirstSeen, f.LastSeen)
+		}
+	}
+	v.tellConfirmed(state, n.fresh, now)
+	v.tellHealed(state, n.healed, now)
+	for _, f := range n.acted {
+		v.tell(now, string(f.State), yellow, f.Check, subject(state, []*finding{f})+": on the dashboard")
+	}
 }
 
-// run takes a run that ended over and tells what is new.
-func (v *view) run(run checks.EdgeRun, ended time.Time) {
+// run takes over a run that may have finished.
+func (v *view) run(state *checkState, r *ledger.Run, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	state := v.stateOf(run.Check)
-	before, clearedBefore := state.consistency(), state.cleared
-	fresh, healed := state.take(run)
-	v.longest = max(v.longest, ended.Sub(run.StartedAt))
-
-	found := map[string]bool{}
-	for _, d := range run.Differences {
-		found[d.Key.String()] = true
-		v.truth.explain(run.Check, d.Key.String(), d.FirstSeen, d.LastSeen)
+	before := state.cleared
+	if !state.takeRun(r) {
+		return
 	}
-	if whole(run) {
-		v.truth.judge(run.Check, found, run.StartedAt, ended)
+	began := r.CreatedAt
+	if !r.SlotAt.IsZero() {
+		began = r.SlotAt
 	}
-	v.tellConfirmed(run, fresh, ended)
-	if n := state.cleared; clearedBefore == 0 && n > 0 {
-		v.tell(ended, "cleared", yellow, run.Check, fmt.Sprintf("%s merely late: different when first read, equal %s later",
-			plural(n, "suspect"), age(state.check.Edges[0].Settle)))
-	}
-	v.tellHealed(run, healed, ended)
-	if state.consistency() == "In sync" && before != "In sync" {
-		v.tell(ended, "In sync", green, run.Check, "all "+compared(run)+" equal")
+	v.longest = max(v.longest, r.FinishedAt.Sub(began))
+	if before == 0 && state.cleared > 0 {
+		v.tell(now, "cleared", yellow, r.Check, fmt.Sprintf("%s merely late: different when first read, equal %s later",
+			plural(state.cleared, "suspect"), age(state.check.Edges[0].Settle)))
 	}
 }
 
-// compared says how many records, or copies, a run compared.
-func compared(run checks.EdgeRun) string {
-	if run.Copies {
-		return count(run.Counts.Compared()) + " copies"
+// edge takes over how a check stands.
+func (v *view) edge(state *checkState, e ledger.Edge, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	before := state.consistency()
+	state.edge = e
+	switch after := state.consistency(); {
+	case after == before:
+	case after == drift.InSync:
+		v.tell(now, "In sync", green, e.Check, "all "+plural(e.Compared, "record")+" equal")
+	case after == drift.Unknown:
+		v.tell(now, "Unknown", yellow, e.Check, "cannot be checked: "+v.screen.in(dim, e.LastError))
 	}
-	return plural(run.Counts.Compared(), "record")
 }
 
 // tell writes one line of the stream.
@@ -107,12 +117,12 @@ func (v *view) more(text string) {
 }
 
 // tellConfirmed tells new findings, all copies of one record together.
-func (v *view) tellConfirmed(run checks.EdgeRun, fresh []*finding, now time.Time) {
+func (v *view) tellConfirmed(state *checkState, fresh []*finding, now time.Time) {
 	var keys []string
 	byKey := map[string][]*finding{}
 	for _, f := range fresh {
-		key := f.difference.Key.String()
-		if f.fault = v.truth.explain(f.check, key, f.difference.FirstSeen, f.difference.LastSeen); f.fault == nil {
+		key := f.Key.String()
+		if f.fault = v.truth.explain(f.Check, key, f.FirstSeen, f.ConfirmedAt); f.fault == nil {
 			v.unexplained = append(v.unexplained, f)
 		}
 		if byKey[key] == nil {
@@ -125,9 +135,12 @@ func (v *view) tellConfirmed(run checks.EdgeRun, fresh []*finding, now time.Time
 			v.more(fmt.Sprintf("and %d more", len(keys)-mostLines))
 			return
 		}
-		f := byKey[key][0]
-		v.tell(now, "confirmed", red, f.check, subject(run, byKey[key])+": "+v.screen.in(bold, f.why)+v.screen.in(dim, blame(f)))
-		if detail := values(f.difference); detail != "" {
+		f, word := byKey[key][0], "confirmed"
+		if f.Regressions > 0 {
+			word = "regressed"
+		}
+		v.tell(now, word, red, f.Check, subject(state, byKey[key])+": "+v.screen.in(bold, f.why)+v.screen.in(dim, blame(f)))
+		if detail := values(f.Finding); detail != "" {
 			v.more(detail)
 		}
 	}
@@ -138,57 +151,54 @@ func blame(f *finding) string {
 	if f.fault == nil {
 		return ""
 	}
-	return fmt.Sprintf("   (shop: %s, %s ago)", f.fault.kind, age(f.confirmed.Sub(f.fault.at)))
+	return fmt.Sprintf("   (shop: %s, %s ago)", f.fault.kind, age(f.ConfirmedAt.Sub(f.fault.at)))
 }
 
 // subject names a record, or one copy of it: id 214 in 3 copies.
-func subject(run checks.EdgeRun, findings []*finding) string {
-	d := findings[0].difference
-	text := strings.Join(run.OwnerKey, ",") + " " + d.Key.String()
+func subject(state *checkState, findings []*finding) string {
+	f := findings[0]
+	text := strings.Join(state.check.Owner.Dataset.Key, ",") + " " + f.Key.String()
 	switch {
 	case len(findings) > 1:
 		text += fmt.Sprintf(" in %d copies", len(findings))
-	case len(d.ID) > 0:
-		text += " at " + d.ID.String()
+	case len(f.CopyID) > 0:
+		text += " at " + f.CopyID.String()
 	}
 	return text
 }
 
 // values writes what differs, the owner's value first; of what is held more than
 // once, by whom and how often.
-func values(d checks.Difference) string {
-	if d.Kind == checks.Duplicate || d.Kind == checks.Unreadable {
-		return d.Reason
+func values(f *drift.Finding) string {
+	if f.Kind == checks.Duplicate || f.Kind == checks.Unreadable {
+		return f.Reason
 	}
 	var list []string
-	for _, f := range d.Fields {
-		owner, replica := f.OwnerValue.String(), f.ReplicaValue.String()
-		if f.Mask != checks.MaskNone {
-			owner, replica = "•••", "•••"
-		}
-		list = append(list, fmt.Sprintf("%s %s ≠ %s", f.Owner, owner, replica))
+	for i := range f.Fields {
+		list = append(list, fmt.Sprintf("%s %s ≠ %s", f.Fields[i].OwnerField, f.Fields[i].Owner.Whole(), f.Fields[i].Replica.Whole()))
 	}
 	return strings.Join(list, ", ")
 }
 
-// tellHealed tells in one line which findings a run found equal again.
-func (v *view) tellHealed(run checks.EdgeRun, healed []*finding, now time.Time) {
+// tellHealed tells in one line which findings were read and found equal again.
+func (v *view) tellHealed(state *checkState, healed []*finding, now time.Time) {
 	if len(healed) == 0 {
 		return
 	}
 	var keys []string
 	longest := time.Duration(0)
 	for _, f := range healed {
-		if key := f.difference.Key.String(); !slices.Contains(keys, key) {
+		if key := f.Key.String(); !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
-		longest = max(longest, run.StartedAt.Sub(f.since))
+		longest = max(longest, f.ResolvedAt.Sub(f.FirstSeen))
 	}
 	named := strings.Join(keys[:min(len(keys), 6)], ", ")
 	if len(keys) > 6 {
 		named += fmt.Sprintf(" and %d more", len(keys)-6)
 	}
-	v.tell(now, "healed", green, run.Check, fmt.Sprintf("%s %s: equal again by itself, after up to %s", strings.Join(run.OwnerKey, ","), named, age(longest)))
+	v.tell(now, "healed", green, state.check.Name, fmt.Sprintf("%s %s: equal again by itself, after up to %s",
+		strings.Join(state.check.Owner.Dataset.Key, ","), named, age(longest)))
 }
 
 // replayed tells that the shop mended records on its own.
@@ -196,4 +206,15 @@ func (v *view) replayed(n int, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.tell(now, "the shop", dim, "", v.screen.in(dim, fmt.Sprintf("replays %s from their owners, as a nightly job would", plural(int64(n), "record"))))
+}
+
+// outage tells that a service locks its store, or lets go of it.
+func (v *view) outage(service string, begins bool, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	text := service + " is back: its store can be read again"
+	if begins {
+		text = service + " locks its store for maintenance: nobody can read it, and so nobody can say whether it drifts"
+	}
+	v.tell(now, "the shop", dim, "", v.screen.in(dim, text))
 }

@@ -4,41 +4,46 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"plumbline/checks"
+	"plumbline/drift"
 	"plumbline/sources"
 )
 
-// why says in words how a difference came about, as far as its values show it.
+// why says in words how a finding came about, as far as its values show it.
 // version is the owner's field that counts a record's changes; versioned says
 // that the check compares it with the copy's.
-func why(d checks.Difference, version string, versioned bool) string {
-	switch d.Kind {
+func why(f *drift.Finding, version string, versioned bool) string {
+	switch f.Kind {
 	case checks.Missing:
 		return "never arrived"
 	case checks.Extra:
-		if d.Reason != "" {
+		if f.Reason != "" {
 			return "the owner deleted it"
 		}
 		return "the owner has none"
 	case checks.Mismatch:
-		return whyMismatch(d.Fields, version, versioned)
+		return whyMismatch(f.Fields, version, versioned)
 	case checks.Duplicate:
 		return "held more than once"
 	}
-	return string(d.Kind)
+	return string(f.Kind)
 }
 
-func whyMismatch(fields []checks.FieldDifference, version string, versioned bool) string {
+func whyMismatch(fields []drift.Field, version string, versioned bool) string {
 	var patterns []string
-	for _, f := range fields {
-		if versioned && f.Owner == version {
+	for i := range fields {
+		f := &fields[i]
+		if versioned && f.OwnerField == version {
 			return byVersions(f)
 		}
-		if p := pattern(f.OwnerValue, f.ReplicaValue); p != "" && f.Mask == checks.MaskNone && !slices.Contains(patterns, p) {
+		if f.Owner.Masked || f.Replica.Masked {
+			continue
+		}
+		if p := pattern(f.Owner, f.Replica); p != "" && !slices.Contains(patterns, p) {
 			patterns = append(patterns, p)
 		}
 	}
@@ -52,11 +57,11 @@ func whyMismatch(fields []checks.FieldDifference, version string, versioned bool
 }
 
 // byVersions says how many changes lie between the two versions.
-func byVersions(f checks.FieldDifference) string {
-	owner, ok1 := f.OwnerValue.Integer()
-	replica, ok2 := f.ReplicaValue.Integer()
+func byVersions(f *drift.Field) string {
+	owner, err1 := strconv.ParseInt(f.Owner.Text, 10, 64)
+	replica, err2 := strconv.ParseInt(f.Replica.Text, 10, 64)
 	switch {
-	case !ok1 || !ok2 || owner == replica:
+	case err1 != nil || err2 != nil || owner == replica:
 		return "another version"
 	case replica == owner-1:
 		return "older by one version"
@@ -69,7 +74,7 @@ func byVersions(f checks.FieldDifference) string {
 }
 
 // pattern says how the replica's value follows from the owner's; "" where it does not.
-func pattern(owner, replica sources.Value) string {
+func pattern(owner, replica drift.Value) string {
 	if o, ok := instant(owner); ok {
 		if r, ok := instant(replica); ok {
 			return shifted(r.Sub(o))
@@ -83,11 +88,13 @@ func pattern(owner, replica sources.Value) string {
 	return cut(owner, replica)
 }
 
-func instant(v sources.Value) (time.Time, bool) {
-	if v.Kind() == sources.KindText {
-		v, _ = sources.ParseTime(v.AsText(), time.UTC)
+// instant reads a time, or a text that is one.
+func instant(v drift.Value) (time.Time, bool) {
+	if v.Type != "text" && v.Type != "time" {
+		return time.Time{}, false
 	}
-	return v.AsTime(), v.Kind() == sources.KindTime && v.Infinite() == 0
+	read, _ := sources.ParseTime(v.Text, time.UTC)
+	return read.AsTime(), read.Kind() == sources.KindTime && read.Infinite() == 0
 }
 
 // shifted names what a wrong time zone makes: whole quarters of an hour, up to 14 h.
@@ -110,19 +117,14 @@ func signed(plus bool) string {
 }
 
 // rational reads a number, or a text that is one.
-func rational(v sources.Value) (*big.Rat, bool) {
-	if v.Kind() == sources.KindText {
-		d, err := sources.ParseDecimal(v.AsText())
-		if err != nil {
-			return nil, false
-		}
-		v = d
-	}
-	text := v.String()
-	if !v.Kind().Number() || len(text) > 60 || strings.ContainsAny(text, "eE") {
+func rational(v drift.Value) (*big.Rat, bool) {
+	if len(v.Text) > 60 || strings.ContainsAny(v.Text, "eE/") || !slices.Contains([]string{"text", "int", "decimal", "float"}, v.Type) {
 		return nil, false
 	}
-	return new(big.Rat).SetString(text)
+	if _, err := sources.ParseDecimal(v.Text); err != nil {
+		return nil, false
+	}
+	return new(big.Rat).SetString(v.Text)
 }
 
 // counted says that the replica was rounded, or how far it lies from the owner.
@@ -153,10 +155,10 @@ func pow10(n int) int64 {
 }
 
 // cut says that the replica holds the first characters of the owner's text.
-func cut(owner, replica sources.Value) string {
-	o, r := []rune(owner.AsText()), []rune(replica.AsText())
-	if owner.Kind() != sources.KindText || replica.Kind() != sources.KindText || len(r) == 0 || len(r) >= len(o) ||
-		!utf8.ValidString(owner.AsText()) || !strings.EqualFold(string(o[:len(r)]), string(r)) {
+func cut(owner, replica drift.Value) string {
+	o, r := []rune(owner.Text), []rune(replica.Text)
+	if owner.Type != "text" || replica.Type != "text" || len(r) == 0 || len(r) >= len(o) ||
+		owner.Base64 != "" || !strings.EqualFold(string(o[:len(r)]), string(r)) {
 		return ""
 	}
 	return fmt.Sprintf("cut at %d characters", len(r))

@@ -10,6 +10,8 @@ import (
 type Edge struct {
 	Check, Replica string
 	drift.Standing
+	// Declared says whether the configuration names it still.
+	Declared bool
 	// Begun is when it was first seen in a configuration.
 	Begun time.Time
 	// Open are its open findings by kind and state, Pending its suspects.
@@ -17,7 +19,7 @@ type Edge struct {
 	Pending int64
 	// OldestOpen is when the oldest open finding was first seen; zero for none.
 	OldestOpen time.Time
-	// Running is the run that is queued, running or settling; "" for none.
+	// Running is the newest run that is queued, running or settling; "" for none.
 	Running string
 	// Compared is how many records the last run that was complete compared.
 	Compared int64

@@ -53,6 +53,8 @@ type Run struct {
 	Omitted        int64 // findings counted and not kept
 	Copies         bool
 	Reasons        map[string]int64
+	// Coverage is the share of what the run set out to compare that it compared so far.
+	Coverage float64
 	// Waits are pauses by reason, in milliseconds.
 	Waits                         map[string]int64
 	CreatedAt, StartedAt, EndedAt time.Time // EndedAt is the end of the scan
@@ -95,6 +97,7 @@ type Segment struct {
 	Worker    string
 	Read      int64
 	Counts    checks.Counts
+	Unread    int64 // about how many of its records were given up
 	Attempts  int
 	Error     string
 	StartedAt time.Time

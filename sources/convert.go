@@ -3,6 +3,7 @@ package sources
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -46,10 +47,12 @@ func ParseInt(s string) (i int64, ok bool) {
 }
 
 // Canonical returns the form in which a key part is matched: integral numbers
-// as ints, other floats as the exact decimal that they are, a uuid and an
-// objectid as their lower-case text. Two key parts that are equal under "numbers
-// by what they count, a uuid and its text alike" have the same canonical form,
-// whatever store they came from.
+// as ints (or, beyond 64 bits, as decimals), other floats as the shortest
+// decimal that is that float, which is how stores and people write it, a uuid
+// and an objectid as their lower-case text. Two key parts that are equal under
+// "numbers by what they count, a uuid and its text alike" have the same
+// canonical form, whatever store they came from, and floats that differ have
+// different ones. A float's declared width plays no part.
 func Canonical(v Value) Value {
 	switch v.kind {
 	case KindDecimal, KindFloat:
@@ -57,14 +60,27 @@ func Canonical(v Value) Value {
 			return Int(i)
 		}
 		if v.kind == KindFloat {
-			if d, ok := v.ExactDecimal(); ok {
-				return d.WithPrecision(0)
-			}
+			return canonicalFloat(v.AsFloat())
 		}
 	case KindUUID, KindObjectID:
 		return Text(v.String())
 	}
 	return v
+}
+
+// canonicalFloat is the canonical form of a float that is no 64-bit integer. NaN
+// and infinities are their own.
+func canonicalFloat(f float64) Value {
+	if f == math.Trunc(f) {
+		if d, ok := Float(f).ExactDecimal(); ok {
+			return d
+		}
+	}
+	d, err := ParseDecimal(strconv.FormatFloat(f, 'g', -1, 64))
+	if err != nil || d.flag != 0 {
+		return Float(f)
+	}
+	return d.WithPrecision(0)
 }
 
 // timeLayouts are the texts that As reads as times; a comma or point and any

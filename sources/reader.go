@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -46,8 +47,23 @@ func (l Limits) withDefaults() Limits {
 // Wait is a pause a Reader made, and why.
 type Wait struct {
 	Source string
-	Reason string
+	Cause  string // WaitRate or WaitRetry
+	Reason string // in words, which may be a store's own
 	For    time.Duration
+}
+
+// The causes of a Wait.
+const (
+	WaitRate  = "rate"  // as many records a second as are allowed were read
+	WaitRetry = "retry" // a read failed and is tried again
+)
+
+// Query is one thing that a store was asked, and how it went.
+type Query struct {
+	Source string
+	Op     string // scan | lookup | describe | count | split | explain | probe
+	Took   time.Duration
+	Err    error
 }
 
 // Capabilities say what an adapter offers beyond Lookup.
@@ -64,15 +80,40 @@ type Reader struct {
 	limits  Limits
 	limiter *rate.Limiter
 	onWait  func(Wait)
+	onQuery func(Query)
+	inUse   *atomic.Int32
 }
 
 // NewReader makes a Reader; onWait, which may be nil, hears of every pause.
 func NewReader(name string, source Source, limits Limits, onWait func(Wait)) *Reader {
-	r := &Reader{name: name, source: source, limits: limits.withDefaults(), onWait: onWait}
+	r := &Reader{name: name, source: source, limits: limits.withDefaults(), onWait: onWait, inUse: &atomic.Int32{}}
 	if n := limits.RecordsPerSecond; n > 0 {
 		r.limiter = rate.NewLimiter(rate.Limit(n), n)
 	}
 	return r
+}
+
+// OnQuery has each thing that the store is asked told to heard, which must not
+// block. It is called before the first read.
+func (r *Reader) OnQuery(heard func(Query)) { r.onQuery = heard }
+
+func (r *Reader) asked(op string, began time.Time, err error) {
+	if r.onQuery != nil {
+		r.onQuery(Query{Source: r.name, Op: op, Took: time.Since(began), Err: err})
+	}
+}
+
+// Heard is the same Reader, whose pauses hear is told of too: those of whoever
+// reads through it, among all who share the source.
+func (r *Reader) Heard(hear func(Wait)) *Reader {
+	own, onWait := *r, r.onWait
+	own.onWait = func(w Wait) {
+		if onWait != nil {
+			onWait(w)
+		}
+		hear(w)
+	}
+	return &own
 }
 
 // Name is the source's name in the configuration.
@@ -98,7 +139,7 @@ func (r *Reader) Describe(ctx context.Context, d *Dataset) (desc Description, er
 	if !ok {
 		return Description{ScanBy: d.Key}, nil
 	}
-	err = r.try(ctx, "describe "+d.Title(), func(ctx context.Context) error {
+	err = r.try(ctx, "describe", "describe "+d.Title(), func(ctx context.Context) error {
 		desc, err = describer.Describe(ctx, d)
 		return err
 	})
@@ -111,7 +152,7 @@ func (r *Reader) Count(ctx context.Context, d *Dataset) (n int64, ok bool, err e
 	if !ok {
 		return 0, false, nil
 	}
-	err = r.try(ctx, "count "+d.Title(), func(ctx context.Context) error {
+	err = r.try(ctx, "count", "count "+d.Title(), func(ctx context.Context) error {
 		n, err = counter.Count(ctx, d)
 		return err
 	})
@@ -124,7 +165,7 @@ func (r *Reader) Split(ctx context.Context, d *Dataset, parts int) (cuts []Posit
 	if !ok || parts < 2 {
 		return nil, nil
 	}
-	err = r.try(ctx, "split "+d.Title(), func(ctx context.Context) error {
+	err = r.try(ctx, "split", "split "+d.Title(), func(ctx context.Context) error {
 		cuts, err = splitter.Split(ctx, d, parts)
 		return err
 	})
@@ -137,7 +178,7 @@ func (r *Reader) Explain(ctx context.Context, d *Dataset) (statements []Statemen
 	if !ok {
 		return nil, nil
 	}
-	err = r.try(ctx, "explain "+d.Title(), func(ctx context.Context) error {
+	err = r.try(ctx, "explain", "explain "+d.Title(), func(ctx context.Context) error {
 		statements, err = explainer.Explain(ctx, d)
 		return err
 	})
@@ -154,7 +195,11 @@ func (r *Reader) Probe(ctx context.Context) (facts Facts, took time.Duration, er
 	ctx, cancel := context.WithTimeout(ctx, r.limits.Statement)
 	defer cancel()
 	began := time.Now()
-	facts, err = prober.Probe(ctx)
+	err = contained(ctx, func(ctx context.Context) (err error) {
+		facts, err = prober.Probe(ctx)
+		return err
+	})
+	r.asked("probe", began, err)
 	if err != nil {
 		err = fmt.Errorf("source %s: probe: %w", r.name, err)
 	}
@@ -171,7 +216,7 @@ func (r *Reader) Lookup(ctx context.Context, d *Dataset, keys []Key, each func(*
 		for done := false; !done; {
 			var page Page
 			records := max(size.records, len(batch)) // one key may have many copies
-			err := r.read(ctx, "look up "+d.Title(), size, &page, func(ctx context.Context) (err error) {
+			err := r.read(ctx, "lookup", "look up "+d.Title(), size, &page, func(ctx context.Context) (err error) {
 				page, err = r.source.Lookup(ctx, d, batch, after, Limit{Records: 2 * records, Bytes: pageBytes})
 				return err
 			})
@@ -217,7 +262,7 @@ func (s *Stream) Next(ctx context.Context) (page *Page, err error) {
 		return nil, Final(fmt.Errorf("source %s: scan %s: this kind of source can only look keys up", s.reader.name, s.dataset.Title()))
 	}
 	page = &Page{}
-	err = s.reader.read(ctx, "scan "+s.dataset.Title(), s.size, page, func(ctx context.Context) (err error) {
+	err = s.reader.read(ctx, "scan", "scan "+s.dataset.Title(), s.size, page, func(ctx context.Context) (err error) {
 		s.request.Limit = Limit{Records: s.size.records, Bytes: pageBytes}
 		*page, err = scanner.Scan(ctx, s.dataset, s.request)
 		return err
@@ -231,8 +276,8 @@ func (s *Stream) Next(ctx context.Context) (page *Page, err error) {
 }
 
 // read does one page: paced, retried, timed, and learned from.
-func (r *Reader) read(ctx context.Context, what string, size *sizer, page *Page, do func(context.Context) error) error {
-	err := r.try(ctx, what, func(ctx context.Context) error {
+func (r *Reader) read(ctx context.Context, op, what string, size *sizer, page *Page, do func(context.Context) error) error {
+	err := r.try(ctx, op, what, func(ctx context.Context) error {
 		began := time.Now()
 		err := do(ctx)
 		if err == nil {
@@ -256,19 +301,19 @@ func (r *Reader) pace(ctx context.Context, n int) error {
 	}
 	for ; n > 0; n -= r.limiter.Burst() {
 		reservation := r.limiter.ReserveN(time.Now(), min(n, r.limiter.Burst()))
-		if err := r.wait(ctx, reservation.Delay(), fmt.Sprintf("%d records/s allowed", r.limits.RecordsPerSecond)); err != nil {
+		if err := r.wait(ctx, WaitRate, reservation.Delay(), fmt.Sprintf("%d records/s allowed", r.limits.RecordsPerSecond)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Reader) wait(ctx context.Context, d time.Duration, reason string) error {
+func (r *Reader) wait(ctx context.Context, cause string, d time.Duration, reason string) error {
 	if d <= 0 {
 		return nil
 	}
 	if r.onWait != nil {
-		r.onWait(Wait{Source: r.name, Reason: reason, For: d})
+		r.onWait(Wait{Source: r.name, Cause: cause, Reason: reason, For: d})
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -281,10 +326,12 @@ func (r *Reader) wait(ctx context.Context, d time.Duration, reason string) error
 }
 
 // try runs do until it succeeds, fails for good, or the attempts are used up.
-func (r *Reader) try(ctx context.Context, what string, do func(context.Context) error) error {
+func (r *Reader) try(ctx context.Context, op, what string, do func(context.Context) error) error {
 	backoff := r.limits.Backoff
 	for attempt := 1; ; attempt++ {
+		began := time.Now()
 		err := r.once(ctx, do)
+		r.asked(op, began, err)
 		switch {
 		case err == nil:
 			return nil
@@ -296,17 +343,22 @@ func (r *Reader) try(ctx context.Context, what string, do func(context.Context) 
 			return fmt.Errorf("source %s: %s: tried %d times: %w", r.name, what, attempt, err)
 		}
 		jittered := backoff/2 + rand.N(backoff)
-		if err := r.wait(ctx, jittered, "retrying: "+shorten(err.Error(), 200)); err != nil {
+		if err := r.wait(ctx, WaitRetry, jittered, "retrying: "+shorten(err.Error(), 200)); err != nil {
 			return err
 		}
 		backoff = min(2*backoff, 5*time.Second)
 	}
 }
 
+// InUse is how many reads are under way, of all who share the source.
+func (r *Reader) InUse() int { return int(r.inUse.Load()) }
+
 func (r *Reader) once(ctx context.Context, do func(context.Context) error) error {
+	r.inUse.Add(1)
+	defer r.inUse.Add(-1)
 	bounded, cancel := context.WithTimeout(ctx, r.limits.Statement+5*time.Second)
 	defer cancel()
-	err := do(bounded)
+	err := contained(bounded, do)
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
 		return Timeout(fmt.Errorf("no answer within %s: %w", r.limits.Statement+5*time.Second, err))
 	}
@@ -314,6 +366,17 @@ func (r *Reader) once(ctx context.Context, do func(context.Context) error) error
 		return fmt.Errorf("connection closed: %w", errConnectionGone)
 	}
 	return err
+}
+
+// contained makes an adapter's panic the final error of its read: whatever
+// goroutine it happens in, the process goes on.
+func contained(ctx context.Context, do func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = Final(fmt.Errorf("the adapter broke down: %v", p))
+		}
+	}()
+	return do(ctx)
 }
 
 var errConnectionGone = errors.New("the store hung up")

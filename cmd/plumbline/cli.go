@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,9 @@ type cli struct {
 	style      terminal.Style // of stdout
 	interrupts *interrupts
 	configPath string // -c
+	hiding     sync.RWMutex
 	secrets    secrets
+	hidden     []string // what secrets hide
 	now        func() time.Time
 }
 
@@ -74,14 +77,16 @@ drift seen, 130 interrupted. With several checks 2 beats 1 beats 3 beats 0.`,
   plumbline init                       write a commented configuration
   plumbline validate --connect         check it, and the stores it names
   plumbline run                        compare everything
-  plumbline diff prices 42             one record, side by side`,
+  plumbline diff prices 42             one record, side by side
+  plumbline serve                      keep an eye on everything, with a dashboard`,
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().StringVarP(&c.configPath, "config", "c", "",
 		"configuration: a file, or a directory of *.yaml (default $PLUMBLINE_CONFIG, then plumbline.yaml)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.AddCommand(c.demoCommand(), c.initCommand(), c.validateCommand(), c.schemaCommand(), c.sourcesCommand(),
-		c.explainCommand(), c.runCommand(), c.diffCommand(), c.doctorCommand(), c.versionCommand())
+		c.explainCommand(), c.runCommand(), c.diffCommand(), c.serveCommand(), c.findingsCommand(), c.runsCommand(),
+		c.doctorCommand(), c.versionCommand())
 	return root
 }
 

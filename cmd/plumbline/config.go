@@ -29,14 +29,19 @@ func (c *cli) path() string {
 
 // load reads the configuration and remembers what is secret in it.
 func (c *cli) load() (*configs.Config, error) {
-	config, err := configs.Load(c.path(), c.lookupEnv, os.ReadFile)
+	return c.loadWith(os.ReadFile)
+}
+
+// loadWith reads the configuration, and the files of ${file:…} through readFile.
+func (c *cli) loadWith(readFile func(string) ([]byte, error)) (*configs.Config, error) {
+	config, err := configs.Load(c.path(), c.lookupEnv, readFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("no configuration: %s does not exist: write one with plumbline init, or name one with -c", c.path())
 	case err != nil:
 		return nil, err
 	}
-	c.secrets = secretsOf(config)
+	c.keep(config)
 	return config, nil
 }
 

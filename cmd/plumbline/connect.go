@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"plumbline/checks"
+	"plumbline/cmd/plumbline/service"
 	"plumbline/configs"
 	"plumbline/sources"
 )
@@ -17,7 +18,7 @@ import (
 type connecting struct {
 	*cli
 	config   *configs.Config
-	readers  *readers
+	readers  *service.Readers
 	places   *places
 	problems []problem
 	down     map[string]bool // sources that did not answer, told once
@@ -64,7 +65,7 @@ func (c *connecting) told(severity, message string, paths ...string) {
 
 func (c *connecting) probe(ctx context.Context, name string) {
 	path := "sources." + name
-	reader, err := c.readers.find(name)
+	reader, err := c.readers.Find(name)
 	if err == nil {
 		var facts sources.Facts
 		if facts, _, err = reader.Probe(ctx); err == nil {
@@ -139,7 +140,7 @@ func (c *connecting) learn(ctx context.Context, name string, d *sources.Dataset,
 	if c.down[name] {
 		return facts, false
 	}
-	reader, err := c.readers.find(name)
+	reader, err := c.readers.Find(name)
 	if err == nil {
 		facts.Capabilities = reader.Capabilities()
 		facts.Description, err = reader.Describe(ctx, d)

@@ -9,6 +9,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/report"
+	"plumbline/cmd/plumbline/service"
 	"plumbline/drift"
 	"plumbline/sources"
 )
@@ -91,10 +92,10 @@ func diffExit(result string) error {
 }
 
 // inspect adds what one replica holds for the key.
-func (c *cli) inspect(ctx context.Context, check *checks.Check, i int, r *readers, key sources.Key, b report.Builder, diff *report.Diff) error {
+func (c *cli) inspect(ctx context.Context, check *checks.Check, i int, r *service.Readers, key sources.Key, b report.Builder, diff *report.Diff) error {
 	edge := &check.Edges[i]
 	began := c.now()
-	pairs, err := checks.Inspect(ctx, check, i, r.find, key)
+	pairs, err := checks.Inspect(ctx, check, i, r.Find, key)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/report"
+	"plumbline/cmd/plumbline/service"
 	"plumbline/configs"
 	"plumbline/sources"
 )
@@ -54,7 +55,7 @@ func (c *cli) explain(ctx context.Context, name, format string) error {
 	return c.written(err)
 }
 
-func (c *cli) explainEdge(ctx context.Context, config *configs.Config, check *checks.Check, i int, r *readers) (report.ExplainedEdge, error) {
+func (c *cli) explainEdge(ctx context.Context, config *configs.Config, check *checks.Check, i int, r *service.Readers) (report.ExplainedEdge, error) {
 	comparison := checks.Compile(check, i, c.now())
 	edge := report.ExplainedEdge{Replica: comparison.Edge.Name, SettleSeconds: comparison.Edge.Settle.Seconds()}
 	owner, ownerFacts, err := c.explainSide(ctx, config, r, check.Owner.Source, &comparison.Owner)
@@ -75,9 +76,9 @@ func (c *cli) explainEdge(ctx context.Context, config *configs.Config, check *ch
 }
 
 // explainSide asks one side what it declares and how it would run our statements.
-func (c *cli) explainSide(ctx context.Context, config *configs.Config, r *readers, name string, d *sources.Dataset) (report.ExplainedSide, checks.SideFacts, error) {
+func (c *cli) explainSide(ctx context.Context, config *configs.Config, r *service.Readers, name string, d *sources.Dataset) (report.ExplainedSide, checks.SideFacts, error) {
 	side := report.ExplainedSide{Source: name, Dataset: d.Title(), Connections: config.Sources[name].Limits.Connections, Statements: []report.ExplainedStatement{}}
-	reader, err := r.find(name)
+	reader, err := r.Find(name)
 	if err != nil {
 		return side, checks.SideFacts{}, err
 	}

@@ -39,13 +39,13 @@ func (i *interrupts) watch(ctx context.Context, signals <-chan os.Signal) {
 func (i *interrupts) meet() {
 	i.mu.Lock()
 	i.count++
-	first, graceful := i.count == 1, i.graceful
+	first, graceful, note := i.count == 1, i.graceful, i.note
 	i.mu.Unlock()
 	if first {
 		close(i.stop)
 	}
 	if first && graceful {
-		i.note("finishing the page; press Ctrl-C again to stop now")
+		note("finishing the page; press Ctrl-C again to stop now")
 		return
 	}
 	if i.letGo != nil {
@@ -59,6 +59,13 @@ func (i *interrupts) finishPages() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.graceful = true
+}
+
+// tellWith says how the first signal is answered, instead of on the terminal.
+func (i *interrupts) tellWith(note func(string)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.note = note
 }
 
 // came says whether a signal came.

@@ -10,6 +10,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/cmd/plumbline/report"
+	"plumbline/cmd/plumbline/service"
 	"plumbline/drift"
 	"plumbline/sources"
 )
@@ -102,7 +103,7 @@ func (c *cli) runChecks(ctx context.Context, names []string, flags runFlags) err
 // session is one `plumbline run`.
 type session struct {
 	*cli
-	readers *readers
+	readers *service.Readers
 	flags   runFlags
 	teller  *teller
 	builder report.Builder
@@ -139,7 +140,7 @@ func (s *session) runEdge(ctx context.Context, check *checks.Check, i int, keys 
 	case keyErr != nil:
 		run = checks.NotRun(check, i, keyErr)
 	default:
-		run = checks.Run(ctx, check, i, s.readers.find, checks.Options{Keys: keys, Stop: s.interrupts.stop,
+		run = checks.Run(ctx, check, i, s.readers.Find, checks.Options{Keys: keys, Stop: s.interrupts.stop,
 			Progress: s.teller.hear})
 		if len(keys) > 0 {
 			share = s.shareOf(ctx, check, len(keys))
@@ -150,7 +151,7 @@ func (s *session) runEdge(ctx context.Context, check *checks.Check, i int, keys 
 
 // shareOf is about which share of the owner's records n keys are; 0 when unknown.
 func (s *session) shareOf(ctx context.Context, check *checks.Check, n int) float64 {
-	owner, err := s.readers.find(check.Owner.Source)
+	owner, err := s.readers.Find(check.Owner.Source)
 	if err != nil {
 		return 0 // the run has told why
 	}
@@ -183,8 +184,8 @@ func (s *session) keysOf(ctx context.Context, check *checks.Check) ([]sources.Ke
 }
 
 // ownerKinds are the kinds that the owner declares for the parts of its key.
-func ownerKinds(ctx context.Context, r *readers, check *checks.Check) ([]sources.Kind, error) {
-	owner, err := r.find(check.Owner.Source)
+func ownerKinds(ctx context.Context, r *service.Readers, check *checks.Check) ([]sources.Kind, error) {
+	owner, err := r.Find(check.Owner.Source)
 	if err != nil {
 		return nil, err
 	}

@@ -50,10 +50,24 @@ func sqlite(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: sqlite FILE SQL")
 	}
-	db, err := sql.Open("sqlite", "file:"+ts.MkAbs(args[0])+"?_pragma=journal_mode(wal)")
-	ts.Check(err)
-	_, err = db.Exec(ts.ReadFile(args[1]))
-	ts.Check(errors.Join(err, db.Close()))
+	ts.Check(executeIn(ts.MkAbs(args[0]), ts.ReadFile(args[1])))
+}
+
+// executeIn runs statements on an SQLite file.
+func executeIn(file, statements string) error {
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec(statements)
+	return errors.Join(err, db.Close())
+}
+
+func execute(t *testing.T, file, statements string) {
+	t.Helper()
+	if err := executeIn(file, statements); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,19 +13,29 @@ import (
 // is for what drivers and servers put into their messages.
 type secrets struct{ replacer *strings.Replacer }
 
-// secretsOf gathers the addresses of all sources and what is secret in them, in
-// the spellings in which a message could hold it.
-func secretsOf(config *configs.Config) secrets {
-	var all []string
+// secretsOf gathers the addresses of all sources and of the ledger and what is
+// secret in them, in the spellings in which a message could hold it, besides
+// those known before.
+func secretsOf(config *configs.Config, known ...string) (secrets, []string) {
+	all := append(slices.Clone(known), secretsIn(config.Ledger.Reveal())...)
 	for _, s := range config.Sources {
 		all = append(all, secretsIn(s.URL.Reveal())...)
 	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // an address before the password in it
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) // an address before the password in it
+	all = slices.Compact(all)
 	var pairs []string
-	for _, text := range slices.Compact(all) {
+	for _, text := range all {
 		pairs = append(pairs, text, "***")
 	}
-	return secrets{strings.NewReplacer(pairs...)}
+	return secrets{strings.NewReplacer(pairs...)}, all
+}
+
+// keep remembers what is secret in a configuration, and goes on to hide what was
+// secret in those before: a driver may still tell of it.
+func (c *cli) keep(config *configs.Config) {
+	c.hiding.Lock()
+	defer c.hiding.Unlock()
+	c.secrets, c.hidden = secretsOf(config, c.hidden...)
 }
 
 func secretsIn(address string) []string {
@@ -73,10 +84,13 @@ func spellings(text string) []string {
 	return []string{text, url.QueryEscape(text), url.PathEscape(text), strings.TrimPrefix(url.UserPassword("", text).String(), ":")}
 }
 
-// scrub takes secrets out of a message.
+// scrub takes secrets out of a message. It is safe for many goroutines.
 func (c *cli) scrub(text string) string {
-	if c.secrets.replacer == nil {
+	c.hiding.RLock()
+	replacer := c.secrets.replacer
+	c.hiding.RUnlock()
+	if replacer == nil {
 		return text
 	}
-	return c.secrets.replacer.Replace(text)
+	return replacer.Replace(text)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"plumbline/cmd/plumbline/report"
+	"plumbline/cmd/plumbline/service"
 	"plumbline/cmd/plumbline/terminal"
 	"plumbline/configs"
 	"plumbline/drift"
@@ -127,10 +128,10 @@ func (c *cli) testSources(ctx context.Context, args []string, format string) err
 	return nil
 }
 
-func (c *cli) probeSource(ctx context.Context, config *configs.Config, r *readers, name string) sourceState {
+func (c *cli) probeSource(ctx context.Context, config *configs.Config, r *service.Readers, name string) sourceState {
 	declared := config.Sources[name]
 	s := sourceState{Name: name, Kind: declared.Kind, Team: declared.Team, UsedBy: usedBy(config, name), probed: &probed{State: "down", Notes: []string{}}}
-	reader, err := r.find(name)
+	reader, err := r.Find(name)
 	var facts sources.Facts
 	var took time.Duration
 	if err == nil {

@@ -23,19 +23,20 @@ type builder struct {
 	wanted map[string]struct{}
 
 	records   []sources.Record
-	marks     []mark // of each record; only where conditions are to be evaluated
+	marks     []mark // of each record; only where there are conditions
 	documents int
 	bytes     int
 	next      *place // where the page ends so far
 	last      []byte // the bytes of the latest _id
 }
 
-// mark finds a record again among the answers to a condition: its document's
-// _id and, where it was unwound, its indexes in the arrays.
+// mark finds a record again when its document is read again with a condition: the
+// document's _id and, where it was unwound, its indexes in the arrays.
 type mark struct {
 	id   string // type and bytes
 	path string
 	raw  bsoncore.Value
+	size int // of the document, as it was read
 }
 
 func (s *source) builder(p *dataset, keysOnly bool, limit sources.Limit) *builder {
@@ -101,10 +102,10 @@ func (b *builder) add(d bsoncore.Document) (bsoncore.Value, error) {
 		return id, err
 	}
 	if b.p.Unwind == "" {
-		b.keep(f, mark{raw: id})
+		b.keep(f, mark{raw: id, size: len(d)})
 		return id, nil
 	}
-	return id, b.unwind(d, f, strings.Split(b.p.Unwind, "."), 1, mark{raw: id})
+	return id, b.unwind(d, f, strings.Split(b.p.Unwind, "."), 1, mark{raw: id, size: len(d)})
 }
 
 // keep makes a record of what was read, if it is one of those wanted.

@@ -54,7 +54,7 @@ func TestConformance(t *testing.T) {
 			w := sourcetest.NewWire(t, "tcp", u.Host)
 			return shop.urlAt(w.Address()), w
 		},
-		Unreachable: sourcetest.Unreachable{URL: "mongodb://reader:hidden%21word@127.0.0.1:1/shop?directConnection=true", Names: "127.0.0.1:1"},
+		Unreachable: sourcetest.Unreachable{URL: "mongodb://reader:hidden%21word@127.0.0.1:1/shop?directConnection=true&serverSelectionTimeoutMS=1000", Names: "127.0.0.1:1"},
 		BadURLs: []sources.Secret{"", "mongodb://reader:hidden%21word@127.0.0.1:1", "mongodb://reader:hidden%21word@127.0.0.1:1/shop?replicaSet",
 			"http://reader:hidden%21word@127.0.0.1/shop", "mongodb://reader:hidden!word/@127.0.0.1/shop", "mongodb://reader:hidden%21word@127.0.0.1:99999/shop"},
 		Secrets: []string{"hidden%21word", "hidden!word"},

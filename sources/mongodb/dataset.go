@@ -47,6 +47,10 @@ type shape struct {
 // pipeline puts out.
 const reservedName = "__plumbline"
 
+// maxDatasets bounds how many datasets are remembered: one that is forgotten is
+// prepared anew. A service opens its checks again and again.
+const maxDatasets = 1000
+
 // prepared returns d ready for reading, made at first use.
 func (s *source) prepared(d *sources.Dataset) (*dataset, error) {
 	if known, ok := s.datasets.Load(d); ok {
@@ -55,6 +59,10 @@ func (s *source) prepared(d *sources.Dataset) (*dataset, error) {
 	made, err := prepare(d)
 	if err != nil {
 		return nil, sources.Final(err)
+	}
+	if s.remembered.Add(1) >= maxDatasets {
+		s.datasets.Clear()
+		s.remembered.Store(0)
 	}
 	known, _ := s.datasets.LoadOrStore(d, made)
 	return known.(*dataset), nil

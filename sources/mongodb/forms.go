@@ -16,10 +16,14 @@ const maxForms = 128
 
 // keyForms are the BSON values under which a collection may hold a key part:
 // every one that is equal to v as keys are matched. MongoDB compares numbers by
-// value whatever their type, so one form finds them all. It finds more than was
-// asked for at times; records are checked again when they have come. None means
-// that no BSON value is equal to v.
+// value whatever their type, so one form finds all of that value; a double and
+// the decimal it is written as are two. It finds more than was asked for at
+// times; records are checked again when they have come. None means that no BSON
+// value is equal to v.
 func keyForms(v sources.Value) ([]bsoncore.Value, error) {
+	if k := v.Kind(); k == sources.KindFloat || k == sources.KindDecimal {
+		return numberForms(v, sources.Canonical), nil
+	}
 	forms, err := exactForms(v)
 	if err != nil {
 		return nil, err
@@ -50,7 +54,7 @@ func exactForms(v sources.Value) ([]bsoncore.Value, error) {
 	case sources.KindInt:
 		return []bsoncore.Value{bsonInt(v.AsInt())}, nil
 	case sources.KindFloat, sources.KindDecimal:
-		return numberForms(v), nil
+		return numberForms(v, exactDecimal), nil
 	case sources.KindText:
 		return []bsoncore.Value{bsonString(v.AsText())}, nil
 	case sources.KindBytes:
@@ -71,8 +75,15 @@ func exactForms(v sources.Value) ([]bsoncore.Value, error) {
 	return nil, nil // absent, dates and durations are nothing BSON has
 }
 
-// numberForms are a double and a decimal128, each where it is exactly v.
-func numberForms(v sources.Value) []bsoncore.Value {
+// exactDecimal is a finite number as the decimal that it is, to the last digit.
+func exactDecimal(v sources.Value) sources.Value {
+	d, _ := v.ExactDecimal()
+	return d.WithPrecision(0)
+}
+
+// numberForms are a double and a decimal128, each where asDecimal makes the same
+// decimal of it as of v.
+func numberForms(v sources.Value, asDecimal func(sources.Value) sources.Value) []bsoncore.Value {
 	if i, ok := v.Integer(); ok {
 		return []bsoncore.Value{bsonInt(i)}
 	}
@@ -87,13 +98,11 @@ func numberForms(v sources.Value) []bsoncore.Value {
 		return []bsoncore.Value{bsonDouble(f)}
 	}
 	var forms []bsoncore.Value
-	exact, _ := v.ExactDecimal()
-	if f, err := strconv.ParseFloat(exact.WithPrecision(0).String(), 64); err == nil {
-		if back, ok := sources.Float(f).ExactDecimal(); ok && back.Equal(exact) {
-			forms = append(forms, bsonDouble(f))
-		}
+	wanted := asDecimal(v)
+	if f, err := strconv.ParseFloat(wanted.WithPrecision(0).String(), 64); err == nil && asDecimal(sources.Float(f)).Equal(wanted) {
+		forms = append(forms, bsonDouble(f))
 	}
-	if d, ok := decimal128(exact); ok {
+	if d, ok := decimal128(wanted); ok {
 		forms = append(forms, bsonDecimal(d))
 	}
 	return forms

@@ -63,23 +63,26 @@ func (s *source) sortedPage(ctx context.Context, b *builder, r sortedRequest) (s
 	}
 	last := docs[len(docs)-1].at
 	page.Next = sources.Position{sources.Bytes(last.Data)}
-	var kept []sorted // the documents that became records
-	for _, d := range docs {
-		before := len(b.records)
-		if _, err := b.add(d.document); err != nil {
-			return sources.Page{}, err
-		}
-		if len(b.records) > before {
-			kept = append(kept, d)
-		}
+	if asked := b.asked(b.inScopeOnly); len(asked) > 0 {
+		err = s.judgedSorted(ctx, b, asked, r.match, after, &last)
+	} else {
+		err = b.addAll(docs)
 	}
-	page.Size = b.bytes
-	b.learned()
-	if err := s.flagSorted(ctx, b, kept, r.match, after, &last); err != nil {
+	if err != nil {
 		return sources.Page{}, err
 	}
-	page.Records = b.records
+	b.learned()
+	page.Records, page.Size = b.records, b.bytes
 	return page, nil
+}
+
+func (b *builder) addAll(docs []sorted) error {
+	for _, d := range docs {
+		if _, err := b.add(d.document); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sorted is a document and its place in the order.
@@ -144,6 +147,11 @@ func placed(d bsoncore.Document) (sorted, error) {
 // sortedStages is the aggregation that puts out at most limit records (0: all) of
 // a span that satisfy a condition, in order.
 func (b *builder) sortedStages(match any, after, upTo *bsoncore.Value, limit int) bson.A {
+	return append(b.sortedSpan(match, after, upTo, limit), b.sortedProjection())
+}
+
+// sortedSpan is the same of whole documents.
+func (b *builder) sortedSpan(match any, after, upTo *bsoncore.Value, limit int) bson.A {
 	stages := bson.A{}
 	for _, stage := range b.p.pipeline {
 		stages = append(stages, stage)
@@ -166,7 +174,12 @@ func (b *builder) sortedStages(match any, after, upTo *bsoncore.Value, limit int
 	if limit > 0 {
 		stages = append(stages, doc("$limit", int64(limit)))
 	}
-	return append(stages, doc("$project", append(slices.Clone(b.shape.projection), bson.E{Key: orderName, Value: int32(1)})))
+	return stages
+}
+
+// sortedProjection asks for what is read of a record, and for its place.
+func (b *builder) sortedProjection() bson.D {
+	return doc("$project", append(slices.Clone(b.shape.projection), bson.E{Key: orderName, Value: int32(1)}))
 }
 
 func orderIs(operator string, v bsoncore.Value) bson.D {
@@ -199,29 +212,41 @@ func sortedBound(p sources.Position) (*bsoncore.Value, error) {
 	return nil, sources.Final(errPosition)
 }
 
-// flagSorted evaluates the conditions for the records of a page. Nothing names a
-// record of a pipeline for certain, so the page is read again with the condition
-// added, and records are told by what was read of them: two of which all that is
-// the same are the same to whoever reads the page, whichever gets the flag.
-func (s *source) flagSorted(ctx context.Context, b *builder, docs []sorted, match any, after, upTo *bsoncore.Value) error {
-	if where := b.p.where; where != nil && !b.inScopeOnly {
-		in, err := s.holdingSorted(ctx, b, and(match, where), after, upTo)
-		if err != nil {
-			return err
-		}
-		for i := range b.records {
-			b.records[i].OutOfScope = !in.draw(docs[i])
-		}
+// judgedSorted reads the span of a page again with the conditions (see flags.go),
+// up to the last position of the first read. Nothing names a record of a pipeline
+// for certain, so records are told by what was read of them: two of which all that
+// is the same are the same to whoever reads the page, whichever gets the flag.
+func (s *source) judgedSorted(ctx context.Context, b *builder, asked bson.D, match any, after, upTo *bsoncore.Value) error {
+	if b.inScopeOnly {
+		match = and(match, b.p.where)
 	}
-	if b.p.deletedWhen == nil {
+	read := bson.A{b.sortedProjection()}
+	stages := judging(b.sortedSpan(match, after, upTo, 0), read, asked, func(condition any) bson.A {
+		return bson.A{doc("$match", condition), read[0]}
+	})
+	var docs []bsoncore.Document
+	holds := map[string]multiset{judgedIn: {}, judgedGone: {}}
+	err := s.judged(ctx, b, stages, func(as string, d bsoncore.Document) error {
+		if as == judgedRecord {
+			docs = append(docs, slices.Clone(d))
+		} else {
+			holds[as][string(d)]++
+		}
 		return nil
-	}
-	gone, err := s.holdingSorted(ctx, b, and(match, b.p.deletedWhen), after, upTo)
+	})
 	if err != nil {
 		return err
 	}
-	for i := range b.records {
-		b.records[i].Deleted = gone.draw(docs[i])
+	for _, d := range docs {
+		before := len(b.records)
+		if _, err := b.add(d); err != nil {
+			return err
+		}
+		in, gone := holds[judgedIn].draw(d), holds[judgedGone].draw(d)
+		for i := before; i < len(b.records); i++ { // one or none
+			b.records[i].OutOfScope = asked[0].Key == judgedIn && !in
+			b.records[i].Deleted = gone
+		}
 	}
 	return nil
 }
@@ -229,19 +254,10 @@ func (s *source) flagSorted(ctx context.Context, b *builder, docs []sorted, matc
 // multiset counts equal documents.
 type multiset map[string]int
 
-func (m multiset) draw(d sorted) bool {
-	if m[string(d.document)] == 0 {
+func (m multiset) draw(d bsoncore.Document) bool {
+	if m[string(d)] == 0 {
 		return false
 	}
-	m[string(d.document)]--
+	m[string(d)]--
 	return true
-}
-
-func (s *source) holdingSorted(ctx context.Context, b *builder, condition any, after, upTo *bsoncore.Value) (multiset, error) {
-	found := multiset{}
-	err := s.each(ctx, aggregate(b.p.Name, b.sortedStages(condition, after, upTo, 0), b.limit.Records), func(d bsoncore.Document) error {
-		found[string(d)]++
-		return nil
-	})
-	return found, err
 }

@@ -43,6 +43,8 @@ type source struct {
 	secrets  []string
 	limits   sources.Options
 	datasets sync.Map // *sources.Dataset to *dataset
+	// remembered is how many were put into datasets, about.
+	remembered atomic.Int64
 
 	// plainConcern is set once the server has said that it knows no read concern.
 	plainConcern atomic.Bool

@@ -17,7 +17,7 @@ type table struct {
 	inherited    bool   // others inherit from it, and their rows are its rows
 	usage        bool   // our role may use its schema
 	writable     bool   // our role may write to it
-	filtered     bool   // row-level security hides rows from our role
+	filtered     bool   // row-level security would hide rows from our role
 }
 
 func (t *table) title() string { return t.schema + "." + t.name }

@@ -21,6 +21,9 @@ const cheapToSkip = 2 << 20
 // connection is given up.
 const cancelWithin = time.Second
 
+// cancelAgain is how soon a cancel that did nothing is sent again.
+const cancelAgain = 100 * time.Millisecond
+
 // conn is one connection, used by one goroutine at a time. pgconn opens,
 // cancels and closes it; statements go through run alone.
 type conn struct {
@@ -36,7 +39,8 @@ type conn struct {
 // dial connects. With perTransaction the session is asked for nothing but its
 // name, and each transaction makes its own settings.
 func dial(ctx context.Context, config *pgconn.Config, perTransaction bool) (*conn, error) {
-	begin := "BEGIN READ ONLY"
+	// A policy that would hide rows from our role is an error: hidden rows would look missing.
+	begin := "BEGIN READ ONLY; SET LOCAL row_security = off"
 	if perTransaction {
 		begin += "; " + setLocal(config.RuntimeParams)
 		config = config.Copy()
@@ -111,18 +115,37 @@ func (c *conn) run(ctx context.Context, st *statement) (*result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	interrupted := make(chan struct{})
+	ended, interrupted := make(chan struct{}), make(chan struct{})
 	disarm := context.AfterFunc(ctx, func() {
 		defer close(interrupted)
-		c.interrupt()
+		c.interruptUntil(ended)
 	})
 	res, err := c.exchange(st)
+	close(ended)
 	if !disarm() {
 		<-interrupted
 		c.broken = true // a cancel that comes late must not hit somebody else's statement
 		return nil, ctx.Err()
 	}
 	return res, err
+}
+
+// interruptUntil cancels again and again until what runs has ended: a cancel
+// that arrives between two statements of a transaction is lost.
+func (c *conn) interruptUntil(ended <-chan struct{}) {
+	c.interrupt()
+	again := time.NewTicker(cancelAgain)
+	defer again.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-again.C:
+			ctx, cancel := context.WithTimeout(context.Background(), cancelWithin)
+			_ = c.pg.CancelRequest(ctx) // giveUpAt ends the wait
+			cancel()
+		}
+	}
 }
 
 // interrupt cancels what runs and gives it a moment to end.

@@ -54,9 +54,6 @@ func (p *plan) warnings(standby bool) (w []string) {
 	if p.table != nil && p.table.writable {
 		w = append(w, fmt.Sprintf("our role may write to %s; a role that can only read is safer", p.title()))
 	}
-	if p.table != nil && p.table.filtered {
-		w = append(w, fmt.Sprintf("row-level security is active on %s: only the rows that our role may see are compared", p.title()))
-	}
 	if standby {
 		w = append(w, "a standby answers: what it lacks may merely be late")
 	}

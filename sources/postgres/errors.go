@@ -38,12 +38,21 @@ func classify(e *pgconn.PgError) error {
 // hint appends what the server proposes, or what we do.
 func hint(e *pgconn.PgError) string {
 	switch {
+	case e.Routine == "check_enable_rls": // its own words are in the server's language
+		return "; " + seeAllRows("…")
 	case e.Hint != "":
 		return "; " + e.Hint
 	case e.Code == "25001", e.Code == "25006":
 		return "; a where, deleted_when or query must only read"
 	}
 	return ""
+}
+
+// seeAllRows says what to do where row-level security would hide rows from role,
+// which is quoted as in a statement.
+func seeAllRows(role string) string {
+	return "what it hides would look missing, so nothing is read; run: ALTER ROLE " + role + " BYPASSRLS, or read as the table's owner " +
+		"(where its policies are not forced on the owner), or through a view whose owner sees all rows"
 }
 
 // code is err's SQLSTATE, "" where it has none.

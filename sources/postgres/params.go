@@ -135,7 +135,7 @@ func numeric(v sources.Value) (sources.Value, string, bool) {
 	case d.Infinite() != 0:
 		return sources.DecimalInfinity(d.Infinite()), sources.DecimalInfinity(d.Infinite()).String(), true
 	}
-	d, ok := d.ExactDecimal()
+	d, ok := sources.Canonical(d).ExactDecimal()
 	if !ok {
 		return v, "", false
 	}
@@ -144,26 +144,21 @@ func numeric(v sources.Value) (sources.Value, string, bool) {
 	return d, text, ok && int64(len(written))+exponent <= numericDigits && -exponent <= numericScale
 }
 
+// float returns the float whose canonical form v has.
 func float(v sources.Value, single bool) (sources.Value, string, bool) {
-	f := v.AsFloat()
-	switch v.Kind() {
-	case sources.KindFloat:
-	case sources.KindInt, sources.KindDecimal:
-		parsed, err := strconv.ParseFloat(v.String(), 64)
-		if err != nil {
-			return v, "", false
-		}
-		exact, ok := sources.Float(parsed).ExactDecimal()
-		want, finite := v.ExactDecimal()
-		if v.Infinite() == 0 && !v.NaN() && !(ok && finite && exact.Equal(want)) {
-			return v, "", false
-		}
-		f = parsed
-	default:
+	if !v.Kind().Number() {
+		return v, "", false
+	}
+	f, err := strconv.ParseFloat(sources.Canonical(v).String(), 64)
+	if err != nil {
+		return v, "", false
+	}
+	native := sources.Float(f)
+	if finite := !v.NaN() && v.Infinite() == 0; finite && !sources.Canonical(native).Equal(sources.Canonical(v)) {
 		return v, "", false
 	}
 	if !single {
-		return sources.Float(f), strconv.FormatFloat(f, 'g', -1, 64), true
+		return native, strconv.FormatFloat(f, 'g', -1, 64), true
 	}
 	return sources.Float32(float32(f)), strconv.FormatFloat(f, 'g', -1, 32), float64(float32(f)) == f || math.IsNaN(f)
 }

@@ -221,7 +221,7 @@ func (p *plan) permitted(ctx context.Context, s *source) error {
 			denied = append(denied, c.name)
 		}
 	}
-	if len(denied) == 0 && p.table.usage {
+	if len(denied) == 0 && p.table.usage && !p.table.filtered {
 		return nil
 	}
 	rows, err := s.texts(ctx, "SELECT current_user")
@@ -232,6 +232,9 @@ func (p *plan) permitted(ctx context.Context, s *source) error {
 	if !p.table.usage {
 		return sources.Final(fmt.Errorf("role %s may not use schema %s; run: GRANT USAGE ON SCHEMA %s TO %s",
 			role, p.table.schema, ident(p.table.schema), ident(role)))
+	}
+	if len(denied) == 0 {
+		return sources.Final(fmt.Errorf("row-level security is active on %s for role %s; %s", p.table.title(), role, seeAllRows(ident(role))))
 	}
 	return sources.Final(fmt.Errorf("role %s may not read %s of %s; run: GRANT SELECT ON %s TO %s",
 		role, strings.Join(denied, ", "), p.table.title(), p.from, ident(role)))

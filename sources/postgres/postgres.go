@@ -1,9 +1,9 @@
 // Package postgres reads PostgreSQL 13 and later.
 //
-// Every statement travels alone: BEGIN READ ONLY, the statement with its
-// parameters, COMMIT, all sent at once and answered at once. Nothing is
-// prepared, held or set beyond that transaction, so a pooler between us and the
-// server (PgBouncer in transaction mode) does no harm.
+// Every statement travels alone: BEGIN READ ONLY with row
+// security off, the statement with its parameters, COMMIT, all sent at once and
+// answered at once. Nothing is prepared, held or set beyond that transaction, so
+// a pooler between us and the server (PgBouncer in transaction mode) does no harm.
 //
 // Rows are taken from the connection as the server's own binary bytes, into one
 // block of memory a page, and decoded only when somebody wants their values.

@@ -186,11 +186,11 @@ func pass(client net.Conn, address string, refuses bool) error {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t, "")
-	d.exec(fmt.Sprintf("ALTER DATABASE %s SET TimeZone = 'Asia/Kolkata'; ALTER DATABASE %s SET extra_float_digits = 0; ALTER DATABASE %s SET DateStyle = 'German'; ALTER DATABASE %s SET bytea_output = 'escape'",
-		d.url.Path[1:], d.url.Path[1:], d.url.Path[1:], d.url.Path[1:]))
+	d.exec(fmt.Sprintf("ALTER DATABASE %s SET TimeZone = 'Asia/Kolkata'; ALTER DATABASE %s SET extra_float_digits = 0; ALTER DATABASE %s SET DateStyle = 'German'; ALTER DATABASE %s SET bytea_output = 'escape'; ALTER DATABASE %s SET row_security = on",
+		d.url.Path[1:], d.url.Path[1:], d.url.Path[1:], d.url.Path[1:], d.url.Path[1:]))
 	names := []string{"TimeZone", "transaction_read_only", "statement_timeout", "lock_timeout", "extra_float_digits", "standard_conforming_strings", "DateStyle",
-		"IntervalStyle", "bytea_output", "client_encoding", "idle_in_transaction_session_timeout", "application_name", "work_mem"}
-	want := []string{"UTC", "on", "1500ms", "2s", "3", "on", "ISO, YMD", "postgres", "hex", "UTF8", "30s", "plumbline", "1234kB"}
+		"IntervalStyle", "bytea_output", "client_encoding", "idle_in_transaction_session_timeout", "application_name", "work_mem", "row_security"}
+	want := []string{"UTC", "on", "1500ms", "2s", "3", "on", "ISO, YMD", "postgres", "hex", "UTF8", "30s", "plumbline", "1234kB", "off"}
 	ds := &sources.Dataset{Key: []string{"id"}, Fields: names, Query: "SELECT 1 AS id"}
 	for _, name := range names {
 		ds.Query += fmt.Sprintf(", current_setting(%s) AS %s", literal(name), ident(name))

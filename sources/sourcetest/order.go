@@ -139,6 +139,15 @@ func (s *suite) respell(p sources.Position) sources.Position {
 	out := slices.Clone(p)
 	for i, v := range out {
 		out[i] = sources.Canonical(v)
+		if f, ok := asFloat(out[i]); ok && s.random.IntN(2) == 0 {
+			out[i] = f
+		}
 	}
 	return out
+}
+
+// asFloat is the float that is written as a decimal.
+func asFloat(v sources.Value) (f sources.Value, ok bool) {
+	f, err := sources.As(v, sources.KindFloat, nil)
+	return f, err == nil && v.Kind() == sources.KindDecimal && sources.Canonical(f).Equal(v)
 }

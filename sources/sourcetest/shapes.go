@@ -28,6 +28,8 @@ func (s *suite) allShapes() []shape {
 		{name: "text keys", key: []Column{text}, rows: single(textKeys()), unique: true},
 		{name: "uuid keys", key: []Column{{Name: "k", Kind: sources.KindUUID, NotNull: true}}, rows: single(s.uuidKeys()), unique: true},
 		{name: "time keys", key: []Column{{Name: "k", Kind: sources.KindTime, NotNull: true, Precision: 3}}, rows: single(timeKeys()), unique: true},
+		{name: "float keys", key: []Column{{Name: "k", Kind: sources.KindFloat, NotNull: true, Precision: 64}}, rows: single(floatKeys()), unique: true},
+		{name: "decimal keys", key: []Column{{Name: "k", Kind: sources.KindDecimal, NotNull: true}}, rows: single(decimalKeys()), unique: true},
 		{name: "composite keys", key: []Column{{Name: "k1", Kind: sources.KindText, NotNull: true}, {Name: "k2", Kind: sources.KindInt, NotNull: true}},
 			rows: product(textKeys()[:7], intKeys()[:7]), unique: true},
 		{name: "nullable composite keys", key: []Column{{Name: "k1", Kind: sources.KindInt}, {Name: "k2", Kind: sources.KindText}},
@@ -177,6 +179,22 @@ func timeKeys() []sources.Value {
 		vs = append(vs, sources.Time(time.UnixMilli(1_700_000_000_000+int64(i)), 3))
 	}
 	return vs
+}
+
+// floatKeys have short and long decimals that are written for them, and whole
+// numbers within and beyond 64 bits.
+func floatKeys() (vs []sources.Value) {
+	for _, f := range []float64{0, 0.1, -0.1, 0.2, 0.30000000000000004, 0.3, 1.5, -1.5, 1.0 / 3, 1e-7, 12.34, 99.99, 1e15 + 0.3, 4503599627370495.5, 1 << 53, 1 << 60, 1 << 64, 1e22, 1e23,
+		-1e300, math.MaxFloat64, math.SmallestNonzeroFloat64, -2.2250738585072014e-308, math.Nextafter(1, 2), 3, -7, float64(float32(0.1))} {
+		vs = append(vs, sources.Float(f))
+	}
+	return vs
+}
+
+// decimalKeys are in part what floats are written as, and in part next to that.
+func decimalKeys() []sources.Value {
+	return decimals("0", "0.1", "-0.1", "0.10000000000000001", "0.1000000000000000055511151231257827", "0.3", "0.30000000000000004", "1.5", "-1.5", "12.34", "99.99", "3", "-7",
+		"0.0000001", "1e22", "18446744073709551616", "9223372036854775808", "123456789.123456789012345", "9999999999999999999999.5", "0.10000000149011612")
 }
 
 func repeated() (vs []sources.Value) {

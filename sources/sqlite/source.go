@@ -130,6 +130,10 @@ func (s *source) transact(ctx context.Context, do func(reading) error) (err erro
 	return do(reading{ctx, tx})
 }
 
+// maxDatasets bounds how many datasets are remembered: one that is forgotten is
+// compiled anew. A service opens its checks again and again.
+const maxDatasets = 1000
+
 // readDataset is read with the dataset compiled. A schema that changed since is
 // looked at once more.
 func (s *source) readDataset(ctx context.Context, d *sources.Dataset, do func(reading, *compiled) error) error {
@@ -148,6 +152,9 @@ func (s *source) readDataset(ctx context.Context, d *sources.Dataset, do func(re
 			return err
 		}
 		s.mu.Lock()
+		if len(s.datasets) >= maxDatasets {
+			clear(s.datasets)
+		}
 		s.datasets[d] = c
 		s.mu.Unlock()
 		return do(r, c)

@@ -29,6 +29,7 @@ func knownServers() []server {
 	return []server{
 		{name: "postgres", env: "PLUMBLINE_TEST_POSTGRES_URL", start: startPostgres},
 		{name: "mongodb", env: "PLUMBLINE_TEST_MONGODB_URL", start: startMongoDB},
+		{name: "chromium", env: "PLUMBLINE_TEST_CHROMIUM", start: startChromium},
 	}
 }
 

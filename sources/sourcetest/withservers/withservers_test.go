@@ -23,12 +23,12 @@ func TestParseArgsSplitsServersFromCommand(t *testing.T) {
 		command string
 		err     string
 	}{
-		{args: "-- go test -race ./...", servers: "postgres mongodb", command: "go test -race ./..."},
-		{args: "env", servers: "postgres mongodb", command: "env"},
+		{args: "-- go test -race ./...", servers: "postgres mongodb chromium", command: "go test -race ./..."},
+		{args: "env", servers: "postgres mongodb chromium", command: "env"},
 		{args: "-only mongodb -- env -i", servers: "mongodb", command: "env -i"},
-		{args: "-only=mongodb,postgres -- env", servers: "postgres mongodb", command: "env"},
-		{args: "-- -only postgres", servers: "postgres mongodb", command: "-only postgres"},
-		{args: "-only oracle -- env", err: `no server is called "oracle": choose from postgres, mongodb`},
+		{args: "-only=mongodb,postgres -- env", servers: "postgres mongodb chromium", command: "env"},
+		{args: "-- -only postgres", servers: "postgres mongodb chromium", command: "-only postgres"},
+		{args: "-only oracle -- env", err: `no server is called "oracle": choose from postgres, mongodb, chromium`},
 		{args: "-only postgres, -- env", err: `no server is called ""`},
 		{args: "-only postgres --", err: "no command given"},
 		{args: "", err: "no command given"},

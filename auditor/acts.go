@@ -1,0 +1,151 @@
+package auditor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"plumbline/checks"
+	"plumbline/drift"
+	"plumbline/ledger"
+	"plumbline/sources"
+)
+
+// Run begins a run of a check, one per replica, now. keys, as the owner writes
+// them, are compared alone; none is everything. *ledger.NotFoundError where there
+// is no such check, *ledger.OverlapError where it runs already.
+func (a *Auditor) Run(ctx context.Context, check string, trigger ledger.Trigger, actor string, keys []sources.Key) ([]*ledger.Run, error) {
+	b := a.book.Load()
+	c := b.checks[check]
+	if c == nil {
+		return nil, &ledger.NotFoundError{What: "check", Name: check}
+	}
+	runs := newRuns(b, c, trigger, actor, time.Time{})
+	for _, r := range runs {
+		r.Keys = keys
+	}
+	err := a.ledger.CreateRuns(ctx, runs, func(tx *ledger.Tx) error { return a.insert(ctx, tx, beginJobs(b, runs)) })
+	if err != nil {
+		return nil, err
+	}
+	return runs, nil
+}
+
+func newRuns(b *book, c *Check, trigger ledger.Trigger, actor string, slot time.Time) (runs []*ledger.Run) {
+	for i := range c.Check.Edges {
+		runs = append(runs, &ledger.Run{Check: c.Check.Name, Replica: c.Check.Edges[i].Name, Trigger: trigger, Actor: actor,
+			SlotAt: slot, Generation: b.generation})
+	}
+	return runs
+}
+
+func beginJobs(b *book, runs []*ledger.Run) (jobs []river.InsertManyParams) {
+	for _, r := range runs {
+		jobs = append(jobs, beginJob{Run: r.ID, work: workOf(b, r)}.insert())
+	}
+	return jobs
+}
+
+// Cancel asks a run to stop; what it has read stands. *ledger.Ended where it is over.
+func (a *Auditor) Cancel(ctx context.Context, id, actor string) (*ledger.Run, error) {
+	run, err := a.ledger.CancelRun(ctx, id, actor)
+	if err != nil {
+		return nil, err
+	}
+	if run.State == ledger.Finished {
+		a.observer.RunConcluded(run)
+	}
+	return run, nil
+}
+
+// Resume goes on with a run that was not read to its end, from where each of its
+// segments stopped. *ledger.Ended where nothing is left to read.
+func (a *Auditor) Resume(ctx context.Context, id, actor string) (*ledger.Run, error) {
+	b := a.book.Load()
+	run, err := a.ledger.Run(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := b.edge(run.Check, run.Replica); !ok {
+		return nil, &ledger.NotFoundError{What: "check", Name: run.Check + " with replica " + run.Replica}
+	}
+	return a.ledger.ResumeRun(ctx, run.ID, actor, func(tx *ledger.Tx, segments []ledger.Segment) error {
+		return a.insert(ctx, tx, segmentJobs(b, run, segments))
+	})
+}
+
+// recheckTimeout bounds how long a person waits for both stores.
+const recheckTimeout = 20 * time.Second
+
+// NotPossible is an act that is not possible, and why.
+type NotPossible struct{ Why string }
+
+func (e *NotPossible) Error() string { return e.Why }
+
+// Recheck reads a finding's record on both sides now, records what that came to
+// and returns the finding as it is then. *ledger.NotFoundError, *NotPossible.
+func (a *Auditor) Recheck(ctx context.Context, finding, actor string) (found *drift.Finding, err error) {
+	f, err := a.ledger.Finding(ctx, finding)
+	if err != nil {
+		return nil, err
+	}
+	if !f.Whole() {
+		return nil, &NotPossible{fmt.Sprintf("%s has no key by which its record could be read again", f.ID)}
+	}
+	err = a.hold(func(b *book) error {
+		edge, ok := b.edge(f.Check, f.Replica)
+		if !ok {
+			return &NotPossible{fmt.Sprintf("%s is of check %s and replica %s, which are no longer configured", f.ID, f.Check, f.Replica)}
+		}
+		ctx, cancel := context.WithTimeout(ctx, recheckTimeout)
+		defer cancel()
+		unlock := a.edges.lock(f.Check, f.Replica)
+		defer unlock()
+		err := contained(func() error {
+			o, err := a.open(ctx, b, edge, "")
+			if err != nil {
+				return err
+			}
+			suspect := checks.Suspect{Key: f.Key, ID: f.CopyID, FirstSeen: f.FirstSeen, Since: f.LastSeen, Known: true,
+				Duplicate: f.Kind == checks.Duplicate}
+			verdict, err := recheckOne(ctx, a.shift(b, edge, o), suspect)
+			if err == nil && verdict.Outcome == checks.Unread {
+				err = &NotPossible{"the record could not be read: " + verdict.Reason}
+			}
+			if err == nil {
+				a.judged(edge, []checks.Verdict{verdict})
+			}
+			return err
+		})
+		var impossible *NotPossible
+		if err == nil || errors.As(err, &impossible) {
+			return err
+		}
+		return fmt.Errorf("read %s again: %s", f.ID, a.shown(edge, err))
+	})
+	var snoozed *river.JobSnoozeError
+	if errors.As(err, &snoozed) {
+		return nil, &NotPossible{"the configuration is being changed: try again in a moment"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.log.Info("finding read again", "finding", f.ID, "actor", actor)
+	return a.ledger.Finding(ctx, f.ID)
+}
+
+// Next is when a check runs next by its schedule; the zero time where it has none.
+func (a *Auditor) Next(check string) time.Time {
+	c := a.book.Load().checks[check]
+	if c == nil || c.Schedule.IsZero() {
+		return time.Time{}
+	}
+	if row, ok := a.dues.row(check); ok {
+		return row.DueAt
+	}
+	_, due := firstAfter(check, c.Schedule, a.now())
+	return due
+}

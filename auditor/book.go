@@ -1,0 +1,129 @@
+package auditor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"plumbline/checks"
+	"plumbline/drift"
+	"plumbline/ledger"
+)
+
+// book is one configuration as the auditor works by it. It never changes.
+type book struct {
+	generation int64
+	hash       string
+	readers    checks.Readers
+	lens       drift.Lens
+	checks     map[string]*Check
+	order      []string
+
+	// closed says that whoever works by this book is to hand over; jobs are those who do.
+	closed chan struct{}
+	once   sync.Once
+	mu     sync.Mutex
+	jobs   int
+	idle   chan struct{} // closed when the last job ends after the book was closed
+}
+
+func newBook(list []Check, generation int64, hash string, readers checks.Readers, lens drift.Lens) *book {
+	b := &book{generation: generation, hash: hash, readers: readers, lens: lens, checks: map[string]*Check{},
+		closed: make(chan struct{}), idle: make(chan struct{})}
+	for i := range list {
+		c := list[i]
+		if c.Hash == "" {
+			c.Hash = hash
+		}
+		b.checks[c.Check.Name] = &c
+		b.order = append(b.order, c.Check.Name)
+	}
+	return b
+}
+
+// declared is what the ledger is told of the book.
+func (b *book) declared(now time.Time) (edges []ledger.Edge, schedules []ledger.Schedule) {
+	for _, name := range b.order {
+		c := b.checks[name]
+		for i := range c.Check.Edges {
+			edges = append(edges, ledger.Edge{Check: name, Replica: c.Check.Edges[i].Name})
+		}
+		if c.Schedule.IsZero() {
+			continue
+		}
+		s := ledger.Schedule{Check: name, Spec: c.Spec, Generation: b.generation}
+		s.SlotAt, s.DueAt = firstAfter(name, c.Schedule, now)
+		schedules = append(schedules, s)
+	}
+	return edges, schedules
+}
+
+// edge finds an edge of a check; ok is false where the book has none of that name.
+func (b *book) edge(check, replica string) (edge ledger.EdgeFacts, ok bool) {
+	c := b.checks[check]
+	if c == nil {
+		return edge, false
+	}
+	for i := range c.Check.Edges {
+		if c.Check.Edges[i].Name == replica {
+			return ledger.EdgeFacts{Check: c.Check, I: i, Lens: b.lens, AllowEmpty: c.Check.AllowEmpty}, true
+		}
+	}
+	return edge, false
+}
+
+// enter says that a job works by this book, and is false where it was closed.
+func (b *book) enter() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.isClosed() {
+		return false
+	}
+	b.jobs++
+	return true
+}
+
+func (b *book) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.jobs--; b.jobs == 0 && b.isClosed() {
+		close(b.idle)
+	}
+}
+
+func (b *book) close() {
+	b.once.Do(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		close(b.closed)
+		if b.jobs == 0 {
+			close(b.idle)
+		}
+	})
+}
+
+func (b *book) isClosed() bool {
+	select {
+	case <-b.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait waits until nobody works by a closed book.
+func (b *book) wait(ctx context.Context) error {
+	select {
+	case <-b.idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for work by the configuration before: %w", ctx.Err())
+	}
+}
+
+// settleOf is how long an edge's differences must outlive.
+func settleOf(edge ledger.EdgeFacts) time.Duration { return edge.Check.Edges[edge.I].Settle }
+
+// replicaOf is an edge's name.
+func replicaOf(edge ledger.EdgeFacts) string { return edge.Check.Edges[edge.I].Name }

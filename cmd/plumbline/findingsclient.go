@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"plumbline/configs"
+	"plumbline/drift"
+	"plumbline/ledger"
+	"plumbline/web"
+)
+
+// client asks the API: that of the plumbline serve which runs beside us, or,
+// where none does, the same handlers in this process on the ledger itself.
+type client struct {
+	do    func(*http.Request) (*http.Response, error)
+	base  string
+	close func() error
+}
+
+// aliveFor is how old the last sign of life of a process may be.
+const aliveFor = 30 * time.Second
+
+// client finds the API. Whoever calls closes it.
+func (c *cli) client(ctx context.Context) (*client, error) {
+	config, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	address := config.Ledger.Reveal()
+	if path, ok := strings.CutPrefix(address, "sqlite://"); ok {
+		path, _, _ = strings.Cut(path, "?")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no ledger yet (%s): plumbline serve makes it, and remembers what it finds in it", path)
+		}
+	}
+	l, err := ledger.Open(ctx, address, ledger.Options{Now: c.now})
+	if err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	beside, err := c.serving(ctx, l)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("look for a running plumbline serve: %w", err), l.Close())
+	}
+	if beside != nil {
+		c.console.Note(fmt.Sprintf("through plumbline serve at %s (process %d)", beside.Listen, beside.PID))
+		remote := &http.Client{Timeout: time.Minute}
+		return &client{do: remote.Do, base: "http://" + beside.Listen, close: l.Close}, nil
+	}
+	handler, err := web.NewAPI(web.Options{Ledger: l, Declared: declaredOf(config, c.now()), Version: thisBuild().Version, Now: c.now,
+		Lens: drift.Lens{Masker: drift.NewMasker(l.MaskKey()), Scrub: c.scrub}})
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &client{do: inProcess(handler), base: "http://localhost", close: l.Close}, nil
+}
+
+// serving finds a live plumbline serve of this machine on the same ledger whose
+// API answers; nil where there is none.
+func (c *cli) serving(ctx context.Context, l *ledger.Ledger) (*ledger.Process, error) {
+	processes, err := l.Processes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	here, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	for i := range processes {
+		p := &processes[i]
+		if p.Listen == "" || p.Host != here || c.now().Sub(p.Heartbeat) > aliveFor {
+			continue
+		}
+		if answersAs(ctx, p) {
+			return p, nil
+		}
+	}
+	return nil, nil
+}
+
+// answersAs says whether the API at a process's address is that process's: one
+// that was killed stays on the list for a while, and another may listen there by then.
+func answersAs(ctx context.Context, p *ledger.Process) bool {
+	remote := &http.Client{Timeout: 2 * time.Second}
+	var summary web.SummaryBody
+	if err := (&client{do: remote.Do, base: "http://" + p.Listen}).get(ctx, "/summary", nil, &summary); err != nil {
+		return false
+	}
+	return slices.ContainsFunc(summary.Processes, func(known web.ProcessBody) bool { return known.ID == p.ID })
+}
+
+// inProcess hands requests to a handler.
+func inProcess(handler http.Handler) func(*http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		r.RequestURI = r.URL.RequestURI()
+		if r.Body == nil {
+			r.Body = http.NoBody
+		}
+		written := &written{header: http.Header{}, status: http.StatusOK}
+		handler.ServeHTTP(written, r)
+		return &http.Response{Status: http.StatusText(written.status), StatusCode: written.status, Header: written.header,
+			Body: io.NopCloser(&written.body), Request: r}, nil
+	}
+}
+
+// written is what a handler answered.
+type written struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *written) Header() http.Header         { return w.header }
+func (w *written) WriteHeader(status int)      { w.status = status }
+func (w *written) Write(b []byte) (int, error) { return w.body.Write(b) }
+
+// get asks for path and reads the answer into out.
+func (cl *client) get(ctx context.Context, path string, query url.Values, out any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return cl.ask(ctx, http.MethodGet, path, nil, out)
+}
+
+// post asks for something to be done.
+func (cl *client) post(ctx context.Context, path string, body, out any) error {
+	return cl.ask(ctx, http.MethodPost, path, body, out)
+}
+
+func (cl *client) ask(ctx context.Context, method, path string, body, out any) error {
+	var sent io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		sent = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, cl.base+"/api/v1"+path, sent)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := cl.do(request)
+	if err != nil {
+		return fmt.Errorf("ask plumbline serve: %w", err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return fmt.Errorf("read the answer of plumbline serve: %w", err)
+	}
+	if answer.StatusCode >= http.StatusBadRequest {
+		var problem web.Problem
+		if err := json.Unmarshal(text, &problem); err != nil || problem.Detail == "" {
+			return fmt.Errorf("plumbline serve answered %s", answer.Status)
+		}
+		return errors.New(problem.Detail + ": " + commandWords(problem.NextStep))
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("read the answer of plumbline serve: %w", err)
+	}
+	return nil
+}
+
+// commandWords says what to do next as commands, where the API says it as requests.
+func commandWords(next string) string {
+	one := regexp.MustCompile(`at /api/v1/(runs|findings)/(\S+)`)
+	all := regexp.MustCompile(`GET /api/v1/(runs|findings)\b`)
+	next = one.ReplaceAllString(next, "with plumbline $1 show $2")
+	next = all.ReplaceAllString(next, "plumbline $1 list")
+	return strings.ReplaceAll(next, "GET /api/v1/sources", "plumbline sources test")
+}
+
+// pages asks for a list page by page, at most most items of it (0 is all), and
+// hands each page on. more says whether the list goes on.
+func pages[T any](ctx context.Context, cl *client, path string, query url.Values, most int, take func([]T) error) (more bool, err error) {
+	const perPage = 500
+	got := 0
+	for {
+		size := perPage
+		if most > 0 {
+			size = min(perPage, most-got)
+		}
+		query.Set("limit", fmt.Sprint(size))
+		var page web.ListBody[T]
+		if err := cl.get(ctx, path, query, &page); err != nil {
+			return false, err
+		}
+		if err := take(page.Items); err != nil {
+			return false, err
+		}
+		got += len(page.Items)
+		if page.Next == "" || most > 0 && got >= most {
+			return page.Next != "", nil
+		}
+		query.Set("after", page.Next)
+	}
+}
+
+// asked is the query of what is set in pairs of name and value.
+func asked(pairs ...string) url.Values {
+	query := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			query.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return query
+}
+
+// with finds the API, does, and lets go of it.
+func (c *cli) with(ctx context.Context, do func(*client) error) error {
+	cl, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(cl), cl.close())
+}
+
+// declaredOf is what a configuration declares, as the API tells of it.
+func declaredOf(config *configs.Config, now time.Time) func() *web.Declared {
+	d := &web.Declared{LoadedAt: now}
+	for i := range config.Checks {
+		name := config.Checks[i].Name
+		d.Checks = append(d.Checks, web.DeclaredCheck{Check: &config.Checks[i], Spec: config.Schedules[name], Interval: config.Interval(name, now)})
+	}
+	for _, name := range sourceNames(config) {
+		s := config.Sources[name]
+		d.Sources = append(d.Sources, web.DeclaredSource{Name: name, Kind: s.Kind, Team: s.Team, Connections: s.Connections,
+			RecordsPerSecond: s.RecordsPerSecond, Page: s.Page, Statement: s.StatementTimeout})
+	}
+	return func() *web.Declared { return d }
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"plumbline/cmd/plumbline/report"
+	"plumbline/web"
+)
+
+func (c *cli) runsCommand() *cobra.Command {
+	return c.group(&cobra.Command{Use: "runs", Short: "List, show, cancel and resume what plumbline serve runs"},
+		c.listRunsCommand(), c.showRunCommand(),
+		c.runActCommand("cancel", "Ask a run to stop at its next page"),
+		c.runActCommand("resume", "Go on with what a finished run did not read"))
+}
+
+func (c *cli) listRunsCommand() *cobra.Command {
+	var check, replica, state, result string
+	var limit int
+	cmd := &cobra.Command{Use: "list", Short: "List runs, the newest first", Args: atMost(0)}
+	flags := cmd.Flags()
+	flags.StringVar(&check, "check", "", "only of this check")
+	flags.StringVar(&replica, "replica", "", "only in this replica")
+	flags.StringVar(&state, "state", "", "only in this state: active, queued, running, settling, finished")
+	flags.StringVar(&result, "result", "", "only with this result: clean, drift, incomplete, error, cancelled")
+	flags.IntVar(&limit, "limit", 20, "how many at most")
+	format := output(cmd, "table", "json", "ndjson")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if limit < 1 {
+			return fmt.Errorf("--limit %d: want at least 1", limit)
+		}
+		query := asked("check", check, "replica", replica, "state", state, "result", result)
+		return c.with(cmd.Context(), func(cl *client) error { return c.listRuns(cmd.Context(), cl, query, limit, format.word) })
+	}
+	return cmd
+}
+
+func (c *cli) listRuns(ctx context.Context, cl *client, query url.Values, limit int, format string) error {
+	all := []web.RunBody{}
+	more, err := pages(ctx, cl, "/runs", query, limit, func(page []web.RunBody) error {
+		if format != "ndjson" {
+			all = append(all, page...)
+			return nil
+		}
+		for i := range page {
+			if err := c.written(report.WriteLine(c.stdout, &page[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	switch format {
+	case "table":
+		return c.written(report.WriteRuns(c.stdout, all, more, c.now(), c.style))
+	case "json":
+		return c.written(report.WriteJSON(c.stdout, struct {
+			SchemaVersion int           `json:"schema_version"`
+			Items         []web.RunBody `json:"items"`
+			More          bool          `json:"more"`
+		}{1, all, more}))
+	}
+	return nil
+}
+
+func (c *cli) showRunCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "show RUN", Short: "Show a run: what it saw, why it waited, what it could not read",
+		Long: "Show a run, named by its id or its number (12 or '#12').", Args: exactly("RUN")}
+	format := output(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.with(cmd.Context(), func(cl *client) error {
+			var r web.RunDetailBody
+			if err := cl.get(cmd.Context(), "/runs/"+runName(args[0]), nil, &r); err != nil {
+				return err
+			}
+			if format.word == "json" {
+				return c.written(report.WriteJSON(c.stdout, &r))
+			}
+			return c.written(report.WriteRun(c.stdout, &r, c.style))
+		})
+	}
+	return cmd
+}
+
+// runName is a run's name in a path; a number alone is a run's number.
+func runName(arg string) string {
+	for _, r := range arg {
+		if r < '0' || r > '9' {
+			return url.PathEscape(arg)
+		}
+	}
+	return url.PathEscape("#" + arg)
+}
+
+func (c *cli) runActCommand(act, short string) *cobra.Command {
+	cmd := &cobra.Command{Use: act + " RUN", Short: short, Args: exactly("RUN")}
+	format := output(cmd, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.with(cmd.Context(), func(cl *client) error {
+			var r web.RunBody
+			if err := cl.post(cmd.Context(), "/runs/"+runName(args[0])+"/"+act, nil, &r); err != nil {
+				return err
+			}
+			if format.word == "json" {
+				return c.written(report.WriteJSON(c.stdout, &r))
+			}
+			word := r.State
+			switch {
+			case r.State == "finished":
+				word = r.Result
+			case r.CancelRequested:
+				word = "stopping"
+			}
+			_, err := fmt.Fprintf(c.stdout, "run #%d of %s in %s: %s\n", r.Number, r.Check, r.Replica, word)
+			return c.written(err)
+		})
+	}
+	return cmd
+}

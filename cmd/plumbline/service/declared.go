@@ -1,0 +1,54 @@
+package service
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"plumbline/auditor"
+	"plumbline/configs"
+	"plumbline/web"
+)
+
+// declare is what pages and API tell of a configuration: all but its secrets.
+func declare(config *configs.Config, at time.Time) *web.Declared {
+	d := &web.Declared{LoadedAt: at}
+	for i := range config.Checks {
+		check := &config.Checks[i]
+		d.Checks = append(d.Checks, web.DeclaredCheck{Check: check, Spec: config.Schedules[check.Name], Interval: config.Interval(check.Name, at)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(config.Sources)) {
+		s := config.Sources[name]
+		d.Sources = append(d.Sources, web.DeclaredSource{Name: name, Kind: s.Kind, Team: s.Team, Connections: s.Connections,
+			RecordsPerSecond: s.RecordsPerSecond, Page: s.Page, Statement: s.StatementTimeout})
+	}
+	return d
+}
+
+// scheduled are the checks with their schedules, which were read before.
+func scheduled(config *configs.Config, key []byte) []auditor.Check {
+	list := make([]auditor.Check, len(config.Checks))
+	for i := range config.Checks {
+		check := &config.Checks[i]
+		list[i] = auditor.Check{Check: check, Spec: config.Schedules[check.Name], Hash: config.CheckHash(check, key)}
+		if spec := list[i].Spec; spec != "" {
+			list[i].Schedule, _ = auditor.ParseSchedule(spec) // what cannot be read was refused with its place
+		}
+	}
+	return list
+}
+
+// ledgerName names a ledger without what is secret in its address.
+func ledgerName(config *configs.Config) string {
+	address := config.Ledger.Reveal()
+	if path, ok := strings.CutPrefix(address, "sqlite://"); ok {
+		return path
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return "in PostgreSQL"
+	}
+	return "in PostgreSQL at " + u.Host + u.Path
+}

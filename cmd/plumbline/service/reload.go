@@ -1,0 +1,95 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"plumbline/ledger"
+)
+
+const (
+	// lookEvery is how often the configuration is looked at. A change is taken up
+	// once its files have held still for that long, since a half-written file may
+	// read well.
+	lookEvery = 2 * time.Second
+	// retireAfter is when the readers of an earlier configuration are closed. The
+	// auditor has let go of them by then, and no probe lasts that long.
+	retireAfter = 15 * time.Second
+	// mostProblems is how many problems of a configuration a page is told.
+	mostProblems = 5
+)
+
+// watchConfig takes over what the configuration becomes, until ctx ends.
+func (s *Service) watchConfig(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for read, last := s.o.Stamp(), ""; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		stamp := s.o.Stamp()
+		if stamp != read && stamp == last {
+			read = stamp
+			s.Reload(ctx)
+		}
+		last = stamp
+	}
+}
+
+// Reload reads the configuration again and acts by it from now on. One that is
+// broken is logged and shown, and the last good one is kept.
+func (s *Service) Reload(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	config, err := s.o.Load()
+	if err != nil {
+		s.refuse(fmt.Errorf("read the configuration: %w", err))
+		return
+	}
+	before := s.inForce.Load()
+	if config.Ledger != before.config.Ledger || config.Server != before.config.Server {
+		s.o.Log.Warn("ledger and server are taken over when plumbline is started again")
+		config.Ledger, config.Server = before.config.Ledger, before.config.Server
+	}
+	hash := config.Hash(s.ledger.MaskKey())
+	if hash != before.hash {
+		readers := s.readers.Next(config.Sources)
+		if err := s.auditor.Reload(ctx, scheduled(config, s.ledger.MaskKey()), hash, readers.Find); err != nil {
+			s.refuse(fmt.Errorf("take over the configuration: %w", err))
+			return
+		}
+		s.retire(s.readers)
+		s.readers = readers
+	}
+	s.take(config, time.Now())
+	s.o.Log.Info("configuration read", "checks", len(config.Checks), "sources", len(config.Sources), "changed", hash != before.hash)
+	s.events.Publish(ledger.Change{Topic: "config"})
+}
+
+// refuse keeps the configuration in force and says why.
+func (s *Service) refuse(err error) {
+	s.o.Log.Error("the last good configuration is kept", "err", err)
+	before := s.inForce.Load()
+	declared := *before.declared
+	lines := strings.Split(s.o.Scrub(err.Error()), "\n")
+	if n := len(lines) - mostProblems; n > 0 {
+		lines = append(lines[:mostProblems], fmt.Sprintf("and %d more; plumbline validate lists them all", n))
+	}
+	declared.LastReloadError = strings.Join(lines, "\n")
+	s.inForce.Store(&inForce{config: before.config, hash: before.hash, declared: &declared})
+	s.events.Publish(ledger.Change{Topic: "config"})
+}
+
+// retire closes readers that the auditor has let go of. s is locked.
+func (s *Service) retire(old *Readers) {
+	s.retired = append(s.retired, old)
+	time.AfterFunc(retireAfter, func() {
+		if err := old.Close(); err != nil {
+			s.o.Log.Warn("close the sources of an earlier configuration", "err", err)
+		}
+	})
+}

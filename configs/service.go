@@ -1,0 +1,121 @@
+package configs
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"plumbline/auditor"
+	"plumbline/sources"
+)
+
+// What `plumbline serve` needs beside sources and checks: where its ledger is,
+// where it listens, and when each check runs.
+
+// ledgerAddress wants a database that Plumbline may keep its ledger in.
+func ledgerAddress() scalar {
+	s := secret("sqlite://FILE or postgres://user:password@host/database")
+	plain := s.parse
+	s.parse = func(w written) (any, error) {
+		v, err := plain(w)
+		if err != nil {
+			return nil, err
+		}
+		if file, ok := strings.CutPrefix(w.text, "sqlite://"); ok {
+			if file == "" || strings.HasPrefix(file, ":memory:") {
+				return nil, &refusal{message: "names no file: the ledger must outlive the process, as in sqlite://plumbline.db"}
+			}
+			return v, nil
+		}
+		if u, err := url.Parse(w.text); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && u.Query().Get("host") == "" {
+			return nil, errUnwanted
+		}
+		return v, nil
+	}
+	return s
+}
+
+// loopback wants a host and port that nobody beyond this machine can reach.
+func loopback() scalar {
+	s := text("an address of this machine alone, such as 127.0.0.1:8080")
+	plain := s.parse
+	s.parse = func(w written) (any, error) {
+		v, err := plain(w)
+		if err != nil {
+			return nil, err
+		}
+		host, port, err := net.SplitHostPort(w.text)
+		if err != nil {
+			return nil, errUnwanted
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return nil, errUnwanted
+		}
+		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			return nil, &refusal{message: "others could reach it, and there is no sign-in yet: listen on 127.0.0.1, [::1] or localhost"}
+		}
+		return v, nil
+	}
+	return s
+}
+
+// ledger is where the ledger is; a relative file lies beside the configuration.
+func (l *lowering) ledger(roots []*setting) sources.Secret {
+	address, file := configuration().standard("ledger").(sources.Secret), roots[0].file
+	if s := l.once(roots, "ledger"); s != nil && !s.bad {
+		address, file = s.value.(sources.Secret), s.file
+	}
+	if path, ok := strings.CutPrefix(address.Reveal(), "sqlite://"); ok && !filepath.IsAbs(path) {
+		return sources.Secret("sqlite://" + filepath.Join(filepath.Dir(file), path))
+	}
+	return address
+}
+
+func (l *lowering) server(roots []*setting) Server {
+	s := l.once(roots, "server")
+	if s == nil || s.under == nil {
+		s = &setting{record: server()}
+	}
+	return Server{Listen: valueOf[string](s, "listen"), PublicURL: valueOf[string](s, "public_url")}
+}
+
+// schedule is when a check runs; its fallback is set by then.
+func (l *lowering) schedule(check *setting) string {
+	if check.under == nil {
+		return ""
+	}
+	return valueOf[string](check, "schedule")
+}
+
+// schedule wants the times at which a check runs by itself.
+func schedule() scalar {
+	s := text("a schedule such as @hourly or \"*/5 * * * *\"")
+	plain := s.parse
+	s.parse = func(w written) (any, error) {
+		v, err := plain(w)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := auditor.ParseSchedule(w.text); err != nil {
+			if shorten(w.text) != w.text { // the message would quote it whole
+				return nil, errUnwanted
+			}
+			return nil, &refusal{message: err.Error()}
+		}
+		return v, nil
+	}
+	return s
+}
+
+// Interval is how far apart a check's runs are about now; 0 without a schedule.
+func (c *Config) Interval(check string, now time.Time) time.Duration {
+	s, err := auditor.ParseSchedule(c.Schedules[check])
+	if err != nil { // it has none: others were refused when the configuration was read
+		return 0
+	}
+	return s.Interval(now)
+}

@@ -1,0 +1,65 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrLostTerm is the answer to whoever holds an old term: another has claimed
+// what it works on, and nothing of what it brings is recorded.
+var ErrLostTerm = errors.New("another worker has taken over")
+
+// TooNewError is a ledger written by a newer version of Plumbline.
+type TooNewError struct{ Has, Knows int64 }
+
+func (e *TooNewError) Error() string {
+	return fmt.Sprintf("the ledger is of version %d and this Plumbline knows versions up to %d: run the newer Plumbline, or restore a backup made before the upgrade", e.Has, e.Knows)
+}
+
+// BusyError is a ledger that another process holds.
+type BusyError struct{ Err error }
+
+func (e *BusyError) Error() string { return fmt.Sprintf("another process holds the ledger: %v", e.Err) }
+
+func (e *BusyError) Unwrap() error { return e.Err }
+
+// NotFoundError is what is not in the ledger.
+type NotFoundError struct{ What, Name string }
+
+func (e *NotFoundError) Error() string { return fmt.Sprintf("there is no %s %s", e.What, e.Name) }
+
+// Ended is work on a run or segment that is over.
+type Ended struct{ What string }
+
+func (e *Ended) Error() string { return e.What + " is finished" }
+
+// OverlapError is a run that was not begun because one of the same check still goes.
+type OverlapError struct{ Check, Run string }
+
+func (e *OverlapError) Error() string {
+	return fmt.Sprintf("check %s is running already (run %s): wait for it, or cancel it", e.Check, e.Run)
+}
+
+// StaleError is an act on a finding that changed meanwhile.
+type StaleError struct {
+	Finding   string
+	Has, Told int64 // revisions
+}
+
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("%s changed meanwhile (it is at revision %d, not %d): look at it again", e.Finding, e.Has, e.Told)
+}
+
+// CursorError is a cursor that no list returned.
+type CursorError struct{ Cursor string }
+
+func (e *CursorError) Error() string {
+	return fmt.Sprintf("%q is no cursor of this list: begin again without one", e.Cursor)
+}
+
+// InProgressError is a request that is being answered at this moment.
+type InProgressError struct{ Key string }
+
+func (e *InProgressError) Error() string {
+	return fmt.Sprintf("a request with the key %q is being answered: ask again in a moment", e.Key)
+}

@@ -1,0 +1,50 @@
+package ledger_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestLedger is what a ledger promises, on every engine.
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines() {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			for _, promise := range promises() {
+				t.Run(promise.name, func(t *testing.T) {
+					t.Parallel()
+					promise.holds(t, newWorld(t, engine))
+				})
+			}
+		})
+	}
+}
+
+type promise struct {
+	name  string
+	holds func(*testing.T, *world)
+}
+
+func promises() []promise {
+	return []promise{
+		{"a run that compares everything is clean", cleanRun},
+		{"suspects are judged once they have settled", suspectsAreJudged},
+		{"findings live", findingsLive},
+		{"open findings count at once", openFindingsCountAtOnce},
+		{"suspects belong to all runs that meet them", suspectsBelongToAllRunsThatMeetThem},
+		{"suspects met while they are judged are judged again", suspectsMetWhileJudgedAreJudgedAgain},
+		{"renewed suspects wait again", renewedSuspectsWaitAgain},
+		{"followed suspects", followedSuspects},
+		{"a key that is there after all", aKeyThatIsThereAfterAll},
+		{"records held twice", recordsHeldTwice},
+		{"unreadable records without a key", unreadableRecordsWithoutAKey},
+		{"findings are capped", findingsAreCapped},
+		{"failed segments", failedSegments},
+		{"nothing could be read", nothingCouldBeRead},
+		{"runs of given keys", runsOfGivenKeys},
+	}
+}

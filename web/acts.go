@@ -1,0 +1,309 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"plumbline/drift"
+	"plumbline/ledger"
+)
+
+// confirmView asks before something acts on many findings.
+type confirmView struct {
+	Page                frame
+	Heading, Text, More string
+	Sample              []fact
+	Ways                []confirmWay
+	Back                string
+}
+
+type confirmWay struct {
+	Name, Class string
+	Hidden      []option
+	Until       []option
+}
+
+// countAtMost is how far findings are counted before a person is asked.
+const countAtMost = 5000
+
+// said turns the word that an act leaves in the address into a line for the page.
+func said(word string) *notice {
+	word, number, _ := cutNumber(word)
+	lines := map[string]notice{
+		"run":      {"ok", "run", "A run was begun."},
+		"recheck":  {"ok", "ok", "The record was read again, on both sides."},
+		"ack":      {"ok", "eye", "Acknowledged."},
+		"mute":     {"ok", "mute", "Muted."},
+		"unmute":   {"ok", "ok", "No longer muted."},
+		"cancel":   {"ok", "stop", "The run was asked to stop."},
+		"resume":   {"ok", "run", "The run goes on with what it had not read."},
+		"ack-many": {"ok", "eye", several(number, "finding", "findings") + " acknowledged."}, "mute-many": {"ok", "mute", several(number, "finding", "findings") + " muted."},
+	}
+	line, known := lines[word]
+	if !known {
+		return nil
+	}
+	return &line
+}
+
+// cutNumber parts "ack-many.412".
+func cutNumber(word string) (name string, number int64, ok bool) {
+	for i := range word {
+		if word[i] == '.' {
+			n, err := strconv.ParseInt(word[i+1:], 10, 64)
+			return word[:i], n, err == nil
+		}
+	}
+	return word, 0, false
+}
+
+func (s *Server) postRun(c *gin.Context) {
+	name := c.Param("name")
+	if s.o.Declared().Check(name) == nil {
+		s.problem(c, http.StatusNotFound, problem{Heading: "There is no check of this name", Text: name, Next: "It may have been taken out of the configuration."})
+		return
+	}
+	if s.idle(c) {
+		return
+	}
+	runs, err := s.o.Auditor.Run(c.Request.Context(), name, ledger.ByPerson, LocalUser, nil)
+	if err != nil {
+		s.refused(c, err, checkURL(name))
+		return
+	}
+	to := checkURL(name)
+	if len(runs) == 1 {
+		to = runURL(runs[0].ID)
+	}
+	c.Redirect(http.StatusSeeOther, to+"?said=run")
+}
+
+func (s *Server) actOnRun(c *gin.Context) {
+	id, act := c.Param("id"), c.Param("act")
+	if act != "cancel" && act != "resume" {
+		s.problem(c, http.StatusNotFound, problem{Heading: "A run cannot do this", Text: act, Next: "Go back to the run and use its buttons."})
+		return
+	}
+	if s.idle(c) {
+		return
+	}
+	do := s.o.Auditor.Cancel
+	if act == "resume" {
+		do = s.o.Auditor.Resume
+	}
+	if _, err := do(c.Request.Context(), id, LocalUser); err != nil {
+		s.refused(c, err, runURL(id))
+		return
+	}
+	c.Redirect(http.StatusSeeOther, runURL(id)+"?said="+act)
+}
+
+func (s *Server) actOnOne(c *gin.Context) {
+	id, act := c.Param("id"), c.Param("act")
+	if act == "recheck" {
+		s.recheck(c, id)
+		return
+	}
+	o, err := s.observation(act, c.PostForm("until"))
+	if err != nil {
+		s.problem(c, http.StatusBadRequest, problem{Heading: "This cannot be done", Text: err.Error(), Next: "Go back to the finding and use its buttons.", Links: []pageLink{{id, findingURL(id)}}})
+		return
+	}
+	revision, _ := strconv.ParseInt(c.PostForm("revision"), 10, 64)
+	if _, err := s.o.Ledger.Act(c.Request.Context(), []string{id}, o, revision); err != nil {
+		s.refused(c, err, findingURL(id))
+		return
+	}
+	c.Redirect(http.StatusSeeOther, findingURL(id)+"?said="+act)
+}
+
+func (s *Server) recheck(c *gin.Context, id string) {
+	if s.idle(c) {
+		return
+	}
+	if _, err := s.o.Auditor.Recheck(c.Request.Context(), id, LocalUser); err != nil {
+		s.refused(c, err, findingURL(id))
+		return
+	}
+	c.Redirect(http.StatusSeeOther, findingURL(id)+"?said=recheck")
+}
+
+// observation is what a button asks for.
+func (s *Server) observation(act, until string) (drift.Observation, error) {
+	o := drift.Observation{At: s.now(), Actor: LocalUser}
+	switch act {
+	case "ack":
+		o.Event = drift.Acknowledge
+	case "unmute":
+		o.Event = drift.Unmute
+	case "mute":
+		d, err := time.ParseDuration(until)
+		if err != nil || d <= 0 {
+			return o, fmt.Errorf("mute until %q: choose for how long", until)
+		}
+		o.Event, o.Until = drift.Mute, o.At.Add(d)
+	default:
+		return o, fmt.Errorf("there is no act %q", act)
+	}
+	return o, nil
+}
+
+// confirmMany asks before an act on the picked findings, or on all that match.
+func (s *Server) confirmMany(c *gin.Context) {
+	act := c.PostForm("act")
+	verb := map[string]string{"ack": "Acknowledge", "mute": "Mute"}[act]
+	if verb == "" {
+		s.problem(c, http.StatusBadRequest, problem{Heading: "This cannot be done to many", Text: act, Next: "Go back to the list and use its buttons."})
+		return
+	}
+	v := confirmView{Back: backToList(c)}
+	ids := c.PostFormArray("id")
+	var until []option
+	if act == "mute" {
+		until = muteChoices()
+	}
+	if len(ids) > 0 {
+		picked := []option{{Value: act, Name: "act"}}
+		for _, id := range ids {
+			picked = append(picked, option{Value: id, Name: "id"})
+			if len(v.Sample) < 10 {
+				v.Sample = append(v.Sample, fact{Name: id})
+			}
+		}
+		if more := len(ids) - len(v.Sample); more > 0 {
+			v.More = fmt.Sprintf("and %d more", more)
+		}
+		v.Ways = append(v.Ways, confirmWay{Name: verb + " these " + several(int64(len(ids)), "finding", "findings"), Class: "main", Hidden: append(picked, filterFields(c)...), Until: until})
+		v.Heading = fmt.Sprintf("%s %s?", verb, several(int64(len(ids)), "finding", "findings"))
+	} else {
+		n, whole, err := s.count(c.Request.Context(), findingFilter(c.PostForm))
+		if err != nil {
+			s.broken(c, err)
+			return
+		}
+		count := several(n, "finding", "findings")
+		if !whole {
+			count = "more than " + count
+		}
+		v.Heading = fmt.Sprintf("%s all that match: %s?", verb, count)
+		v.Text = "No row was picked, so this is about every finding that the filter chooses, on all pages of the list."
+		for _, f := range filterFields(c) {
+			v.Sample = append(v.Sample, fact{Name: f.Name, Text: f.Value})
+		}
+		if len(v.Sample) == 0 {
+			v.Sample = []fact{{Name: "no filter", Text: "every open finding"}}
+		}
+		v.Ways = append(v.Ways, confirmWay{Name: verb + " " + count, Class: "danger", Hidden: append([]option{{Value: act, Name: "act"}, {Value: "1", Name: "all"}}, filterFields(c)...), Until: until})
+	}
+	v.Page = s.frame(c, v.Heading, "/findings")
+	s.render(c, http.StatusOK, "confirm", v)
+}
+
+func (s *Server) actOnMany(c *gin.Context) {
+	act := c.PostForm("act")
+	o, err := s.observation(act, c.PostForm("until"))
+	if err != nil {
+		s.problem(c, http.StatusBadRequest, problem{Heading: "This cannot be done", Text: err.Error(), Next: "Go back to the list and use its buttons."})
+		return
+	}
+	n := int64(0)
+	if c.PostForm("all") != "" {
+		n, err = s.o.Ledger.ActAll(c.Request.Context(), findingFilter(c.PostForm), o)
+	} else {
+		var changed []*drift.Finding
+		changed, err = s.o.Ledger.Act(c.Request.Context(), c.PostFormArray("id"), o, 0)
+		n = int64(len(changed))
+	}
+	if err != nil {
+		s.refused(c, err, backToList(c))
+		return
+	}
+	back, _ := url.Parse(backToList(c))
+	c.Redirect(http.StatusSeeOther, with("/findings", back.Query(), "said", fmt.Sprintf("%s-many.%d", act, n)))
+}
+
+// filterFields are the filter's fields as a form sent them.
+func filterFields(c *gin.Context) []option {
+	var fields []option
+	for _, name := range filterNames() {
+		if value := c.PostForm(name); value != "" {
+			fields = append(fields, option{Value: value, Name: name})
+		}
+	}
+	return fields
+}
+
+func backToList(c *gin.Context) string {
+	query := url.Values{}
+	for _, f := range filterFields(c) {
+		query.Set(f.Name, f.Value)
+	}
+	return with("/findings", query, "after", "")
+}
+
+// count counts what a filter chooses, up to a bound; whole is false beyond it.
+func (s *Server) count(ctx context.Context, f ledger.FindingFilter) (n int64, whole bool, err error) {
+	f.Limit = 500
+	for {
+		list, next, err := s.o.Ledger.Findings(ctx, f)
+		if err != nil {
+			return 0, false, err
+		}
+		n += int64(len(list))
+		if next == "" {
+			return n, true, nil
+		}
+		if n >= countAtMost {
+			return n, false, nil
+		}
+		f.After = next
+	}
+}
+
+// idle answers where no auditor works in this process, and says so.
+func (s *Server) idle(c *gin.Context) bool {
+	if s.o.Auditor != nil {
+		return false
+	}
+	s.problem(c, http.StatusServiceUnavailable, problem{Heading: "Nobody works here", Text: "This process shows the ledger and runs no checks.", Next: "Start plumbline serve, and act there."})
+	return true
+}
+
+// refused answers for an act that the ledger or the auditor did not do.
+func (s *Server) refused(c *gin.Context, err error, back string) {
+	status, heading, next := http.StatusInternalServerError, "This was not done", "Try again; if it stays so, look at the log."
+	var (
+		overlap  *ledger.OverlapError
+		stale    *ledger.StaleError
+		ended    *ledger.Ended
+		refused  *drift.NotPossible
+		notFound *ledger.NotFoundError
+	)
+	switch {
+	case c.Request.Context().Err() != nil:
+		return // nobody waits for the answer
+	case errors.As(err, &overlap):
+		status, heading, next = http.StatusConflict, "It runs already", "Wait for the run, or cancel it."
+	case errors.As(err, &stale):
+		status, heading, next = http.StatusConflict, "It changed meanwhile", "Look at it as it is now, and act again."
+	case errors.As(err, &ended), errors.As(err, &refused):
+		status, heading, next = http.StatusConflict, "This is no longer possible", "Look at it as it is now."
+	case errors.As(err, &notFound):
+		status, heading, next = http.StatusNotFound, "It is not there", "It may have been pruned."
+	default:
+		s.o.Log.Error("act on a page", "path", c.Request.URL.Path, "error", err)
+	}
+	links := []pageLink{{"Back", back}}
+	if overlap != nil && overlap.Run != "" {
+		links = slices.Insert(links, 0, pageLink{"The run", runURL(overlap.Run)})
+	}
+	s.problem(c, status, problem{Heading: heading, Text: err.Error(), Next: next, Links: links})
+}

@@ -1,0 +1,202 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"plumbline/checks"
+	"plumbline/ledger"
+	"plumbline/sources"
+)
+
+func (a *api) runs(h huma.API) {
+	huma.Register(h, get("list-runs", "/runs", "Runs, the newest first"), a.listRuns)
+	huma.Register(h, get("get-run", "/runs/{id}", "A run with its segments"), a.getRun)
+	start := post("start-run", "/checks/{name}/runs", "Begin a run of each edge of a check")
+	start.DefaultStatus = http.StatusAccepted
+	huma.Register(h, start, a.startRun)
+	huma.Register(h, post("cancel-run", "/runs/{id}/cancel", "Ask a run to stop at its next page"), a.cancelRun)
+	huma.Register(h, post("resume-run", "/runs/{id}/resume", "Go on with what a finished run did not read"), a.resumeRun)
+}
+
+type runsInput struct {
+	Check   string `query:"check"`
+	Replica string `query:"replica"`
+	State   string `query:"state" enum:"queued,running,settling,finished,active"`
+	Result  string `query:"result" enum:"clean,drift,incomplete,error,cancelled"`
+	Paging
+}
+
+func (a *api) listRuns(ctx context.Context, in *runsInput) (*answer[ListBody[RunBody]], error) {
+	runs, next, err := a.Ledger.Runs(ctx, ledger.RunFilter{Check: in.Check, Replica: in.Replica, State: in.State, Result: in.Result,
+		After: in.After, Limit: in.Limit})
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	body := ListBody[RunBody]{Items: []RunBody{}, Next: next}
+	declared := a.Declared()
+	for _, run := range runs {
+		body.Items = append(body.Items, a.runBody(declared, run))
+	}
+	return answered(body), nil
+}
+
+func (a *api) getRun(ctx context.Context, in *ByID) (*answer[RunDetailBody], error) {
+	run, err := a.Ledger.Run(ctx, in.ID)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	segments, err := a.Ledger.Segments(ctx, run.ID)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	declared := a.Declared()
+	body := RunDetailBody{RunBody: a.runBody(declared, run), SegmentList: []SegmentBody{}}
+	shown := a.lensOf(declared, run.Check, run.Replica)
+	for i := range segments {
+		body.SegmentList = append(body.SegmentList, segmentBody(&segments[i], shown))
+	}
+	return answered(body), nil
+}
+
+type startInput struct {
+	ByName
+	OnceKey
+	Body *struct {
+		Keys [][]KeyPartBody `json:"keys,omitempty" maxItems:"1000" doc:"Compare these keys alone: each the parts of one key, in order, as the owner writes them."`
+	}
+}
+
+// KeyPartBody is one part of a key, written as findings show it.
+type KeyPartBody struct {
+	Type string `json:"type,omitempty" default:"text" doc:"int, text, uuid, …: the kind that the owner declares."`
+	Text string `json:"text"`
+}
+
+// keyOf reads a key; what it returns as an error is a Problem.
+func keyOf(check *checks.Check, parts []KeyPartBody) (sources.Key, error) {
+	names := check.Owner.Dataset.Key
+	if len(parts) != len(names) {
+		return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("a key of %s has %d parts, not %d", check.Name, len(names), len(parts)),
+			fmt.Sprintf("give, in this order, %s", strings.Join(names, ", ")))
+	}
+	key := make(sources.Key, len(parts))
+	for i, part := range parts {
+		kind, ok := sources.KindByName(part.Type)
+		if !ok {
+			return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("there is no type %q", part.Type), "give the type that findings of the check show")
+		}
+		var err error
+		if key[i], err = sources.As(sources.Text(part.Text), kind, nil); err != nil {
+			return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("%s: %v", names[i], err), "write it as findings of the check show it")
+		}
+	}
+	return key, nil
+}
+
+type startOutput struct {
+	Location string `header:"Location"`
+	Body     ListBody[RunBody]
+}
+
+func (a *api) startRun(ctx context.Context, in *startInput) (*startOutput, error) {
+	declared := a.Declared()
+	check := declared.Check(in.Name)
+	if check == nil {
+		return nil, noCheck(in.Name, declared)
+	}
+	if a.Auditor == nil {
+		return nil, nobodyWorks()
+	}
+	var keys []sources.Key
+	if in.Body != nil {
+		for _, parts := range in.Body.Keys {
+			key, err := keyOf(check.Check, parts)
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, key)
+		}
+	}
+	runs, err := a.Auditor.Run(ctx, in.Name, ledger.ByPerson, LocalUser, keys)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	out := &startOutput{Body: ListBody[RunBody]{Items: []RunBody{}}}
+	for _, run := range runs {
+		out.Body.Items = append(out.Body.Items, a.runBody(declared, run))
+	}
+	switch len(runs) {
+	case 1:
+		out.Location = apiRoot + "/runs/" + url.PathEscape(runs[0].ID)
+	default:
+		out.Location = apiRoot + "/runs?" + url.Values{"check": {in.Name}, "state": {"active"}}.Encode()
+	}
+	return out, nil
+}
+
+type runAct struct {
+	ByID
+	OnceKey
+}
+
+func (a *api) cancelRun(ctx context.Context, in *runAct) (*answer[RunBody], error) {
+	id, err := a.runID(ctx, in.ID)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	cancel := a.Ledger.CancelRun // nobody works here: whoever holds the run sees it
+	if a.Auditor != nil {
+		cancel = a.Auditor.Cancel
+	}
+	run, err := cancel(ctx, id, LocalUser)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	return answered(a.runBody(a.Declared(), run)), nil
+}
+
+func (a *api) resumeRun(ctx context.Context, in *runAct) (*answer[RunBody], error) {
+	id, err := a.runID(ctx, in.ID)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	if a.Auditor == nil {
+		return nil, nobodyWorks()
+	}
+	run, err := a.Auditor.Resume(ctx, id, LocalUser)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	return answered(a.runBody(a.Declared(), run)), nil
+}
+
+// runID is the id of a run that may be named by its number.
+func (a *api) runID(ctx context.Context, name string) (string, error) {
+	run, err := a.Ledger.Run(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	return run.ID, nil
+}
+
+func nobodyWorks() *Problem {
+	return newProblem(http.StatusServiceUnavailable, "no process audits with this ledger just now", "start plumbline serve, then ask again")
+}
+
+func noCheck(name string, declared *Declared) *Problem {
+	var names []string
+	for i := range declared.Checks {
+		names = append(names, declared.Checks[i].Name)
+	}
+	next := "list them with GET " + apiRoot + "/checks"
+	if near := sources.Nearest(name, names); near != "" {
+		next = fmt.Sprintf("did you mean %q?", near)
+	}
+	return newProblem(http.StatusNotFound, fmt.Sprintf("there is no check %q", name), next)
+}

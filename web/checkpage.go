@@ -1,0 +1,353 @@
+package web
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"plumbline/checks"
+	"plumbline/drift"
+	"plumbline/ledger"
+)
+
+// checkView is the page /checks/{name}.
+type checkView struct {
+	Page              frame
+	Name, Description string
+	States            []sign
+	Facts             []fact
+	Runbook           string
+	RunURL            string
+	RunDisabled       bool
+	Edges             []edgeSection
+	Trend             []trendPoint
+	TrendOf           string
+	Runs              []runRow
+	RunsURL           string
+	Definition        []fact
+	Rules             []ruleTable
+	Plans             []planSection
+}
+
+// fact is a name with what it says: words, a time, or words that lead somewhere.
+type fact struct {
+	Name, Text, URL string
+	Moment          moment
+}
+
+type edgeSection struct {
+	ID                 string
+	Owner, Replica     string
+	State, Health      sign
+	StateMore          string
+	Why, WhyTone       string
+	Numbers            []fact
+	Strip              strip
+	Open, OpenURL      string
+	Patterns           []patternRow
+	NoPatterns         string
+	Matches            []matchRow
+	MatchOf, NoMatches string
+}
+
+type patternRow struct {
+	Words, URL, Open string
+	First, Last      moment
+}
+
+type matchRow struct {
+	Field, URL, Share string
+	Bar               bar
+}
+
+// bar is a share as a drawing.
+type bar struct {
+	Percent, Tone, Words string
+}
+
+func barOf(part float64, tone, words string) bar {
+	return bar{strconv.FormatFloat(min(max(part, 0), 1)*100, 'f', 2, 64), tone, words}
+}
+
+type trendPoint struct {
+	Unix, Differ, Percent            string // for the script
+	At, Result, DifferText, Coverage string
+}
+
+type ruleTable struct {
+	Replica string
+	Rows    []ruleRow
+}
+
+type ruleRow struct{ Owner, ReplicaField, Rule, Mask string }
+
+type planSection struct {
+	ID, Replica string
+	Facts       []fact
+	Statements  []fact
+}
+
+// edgeMemory is what the ledger holds of an edge for its check's page.
+type edgeMemory struct {
+	view     edgeView
+	patterns []ledger.Pattern
+	fields   []ledger.FieldTally
+	last     *ledger.Run // the last run that was concluded
+	runs     []*ledger.Run
+}
+
+// listedRuns is how many of its last runs a check's page lists for each edge.
+const listedRuns = 12
+
+// checkPage builds the page of a check from its edges.
+func checkPage(c *DeclaredCheck, edges []edgeMemory, now time.Time) checkView {
+	v := checkView{Name: c.Name, Description: c.Description, RunURL: checkURL(c.Name) + "/runs",
+		RunsURL: with("/runs", nil, "check", c.Name), Definition: definition(c)}
+	if runbook := c.Runbook; strings.HasPrefix(runbook, "https://") || strings.HasPrefix(runbook, "http://") {
+		v.Runbook = runbook
+	}
+	v.Facts = present([]fact{{Name: "team", Text: c.Team}, {Name: "severity", Text: c.Severity}, {Name: "schedule", Text: c.Spec}})
+	running := 0
+	for i := range edges {
+		m := &edges[i]
+		v.Edges = append(v.Edges, edgeSectionOf(m, i, now))
+		if len(edges) == 1 {
+			v.States = []sign{v.Edges[0].State, v.Edges[0].Health}
+			v.Edges[0].State, v.Edges[0].Health = sign{}, sign{} // said once is enough
+		}
+		if m.view.known.Running != "" {
+			running++
+		}
+		for j := range min(len(m.runs), listedRuns) {
+			v.Runs = append(v.Runs, runRowOf(m.runs[j], now))
+		}
+		v.Rules = append(v.Rules, ruleTableOf(m.view.edge))
+		v.Plans = append(v.Plans, planSectionOf(m, i))
+	}
+	v.RunDisabled = running == len(edges) && running > 0
+	if len(edges) > 0 {
+		v.Trend = trendOf(edges[0].runs)
+		v.TrendOf = fmt.Sprintf("differing records and coverage of the last %s", several(int64(len(v.Trend)), "run", "runs"))
+		if len(edges) > 1 {
+			v.TrendOf += ", " + edges[0].view.edge.Name
+		}
+	}
+	return v
+}
+
+func present(facts []fact) []fact {
+	var out []fact
+	for _, f := range facts {
+		if f.Text != "" || f.Moment.ISO != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
+	e := &m.view
+	known := &e.known
+	s := edgeSection{ID: fmt.Sprintf("live-edge-%d", i), Owner: sideTitle(&e.check.Owner), Replica: replicaTitle(e.edge),
+		State: signOfConsistency(known.Consistency), Health: signOfHealth(e.health), Strip: stripOf(e.strip, now, 48)}
+	s.Strip.Tall = true
+	if !known.Since.IsZero() {
+		s.StateMore = "for " + span(now.Sub(known.Since))
+	}
+	if known.LastError != "" && known.LastResult != checks.Clean && known.LastResult != checks.Drift {
+		s.Why, s.WhyTone = "The last run could not read all it had to: "+known.LastError, "warn"
+		if known.LastResult == checks.Error {
+			s.Why, s.WhyTone = "The last run could not read anything: "+known.LastError, "unknown"
+		}
+	}
+	open := known.OpenFindings()
+	s.Numbers = []fact{
+		{Name: "open findings", Text: exact(open)},
+		{Name: "suspects pending", Text: exact(known.Pending)},
+		{Name: "coverage", Text: "—"},
+		{Name: "compared", Text: exact(known.Compared)},
+		{Name: "last run", Moment: at(known.LastAt, now, ""), Text: "never"},
+		{Name: "last success", Moment: at(known.LastSuccess, now, ""), Text: "never"},
+		{Name: "next run"},
+	}
+	if next := nextRun(e, now); next.ISO != "" {
+		s.Numbers[6].Moment = next
+	} else {
+		s.Numbers[6].Text = next.Ago
+	}
+	if known.LastRun != "" {
+		s.Numbers[2].Text = share(known.Coverage)
+	}
+	if open > 0 {
+		s.Open, s.OpenURL = exact(open), findingsURL(known.Check, known.Replica)
+		if !known.OldestOpen.IsZero() {
+			s.Numbers = append(s.Numbers, fact{Name: "oldest open", Moment: at(known.OldestOpen, now, "")})
+		}
+	}
+	s.NoPatterns = "Nothing is open."
+	if known.Consistency == drift.Unknown {
+		s.NoPatterns = "Nothing is known to differ; what was not read is not known."
+	}
+	for _, p := range m.patterns {
+		s.Patterns = append(s.Patterns, patternRow{Words: p.Words, URL: patternURL(p.Check, p.Replica, p.Words), Open: exact(p.Open),
+			First: at(p.FirstSeen, now, ""), Last: at(p.LastSeen, now, "")})
+	}
+	s.Matches, s.MatchOf, s.NoMatches = matches(m)
+	return s
+}
+
+// matches says for each compared field in how many of the records it agrees. It
+// is known where a complete run counted the records; records that only one side
+// has are about no field.
+func matches(m *edgeMemory) (rows []matchRow, of, none string) {
+	compared := m.view.known.Compared
+	if compared == 0 {
+		return nil, "", "No complete run has compared a record yet."
+	}
+	differing := map[string]int64{}
+	for _, f := range m.fields {
+		differing[f.Field] = f.Open
+	}
+	for i := range m.view.edge.Rules {
+		r := &m.view.edge.Rules[i]
+		title := (&drift.Field{OwnerField: r.Owner.Name, ReplicaField: r.Replica.Name}).Title()
+		n := min(differing[title], compared)
+		row := matchRow{Field: title, Share: share(1 - float64(n)/float64(compared))}
+		tone := ""
+		if n > 0 {
+			row.URL = fieldURL(m.view.known.Check, m.view.known.Replica, title)
+			row.Share += " · " + exact(n) + " differ"
+			tone = "part"
+		}
+		// Few among millions would be less than a pixel: what differs is seen.
+		drawn := 1 - float64(n)/float64(compared)
+		if n > 0 {
+			drawn = min(drawn, .985)
+		}
+		row.Bar = barOf(drawn, tone, title+" agrees in "+row.Share)
+		rows = append(rows, row)
+	}
+	return rows, "of " + several(compared, "record", "records"), "The check compares existence alone."
+}
+
+// trendOf are the runs that ended, oldest first.
+func trendOf(runs []*ledger.Run) []trendPoint {
+	var points []trendPoint
+	for i := len(runs) - 1; i >= 0; i-- {
+		r := runs[i]
+		if r.State != ledger.Finished || r.Result == checks.Cancelled || r.StartedAt.IsZero() {
+			continue
+		}
+		p := trendPoint{Unix: strconv.FormatInt(r.StartedAt.Unix(), 10), At: r.StartedAt.UTC().Format("2006-01-02 15:04:05"), Result: string(r.Result)}
+		if r.Result == checks.Error {
+			p.DifferText, p.Coverage, p.Percent = "—", "0 %", "0"
+		} else {
+			coverage := r.EdgeRun().Coverage()
+			p.Differ, p.DifferText = strconv.FormatInt(r.Counts.Differences(), 10), exact(r.Counts.Differences())
+			p.Percent, p.Coverage = strconv.FormatFloat(coverage*100, 'f', 4, 64), share(coverage)
+		}
+		points = append(points, p)
+	}
+	return points
+}
+
+func definition(c *DeclaredCheck) []fact {
+	owner := &c.Owner
+	facts := []fact{
+		{Name: "owner", Text: sideTitle(owner) + " (" + owner.Kind + ")"},
+		{Name: "query", Text: owner.Dataset.Query},
+		{Name: "only where", Text: owner.Dataset.Where},
+		{Name: "key", Text: strings.Join(owner.Dataset.Key, ", ")},
+		{Name: "version", Text: owner.Version},
+	}
+	for i := range c.Edges {
+		e := &c.Edges[i]
+		text := replicaTitle(e) + " (" + e.Replica.Kind + ")"
+		text += ", key " + strings.Join(e.Replica.Dataset.Key, ", ")
+		if e.Copies() {
+			text += ", each copy by " + strings.Join(e.Replica.Dataset.ID, ", ")
+		}
+		text += ", settles " + span(e.Settle)
+		if e.IgnoreMissing {
+			text += ", missing records ignored"
+		}
+		if e.IgnoreExtra {
+			text += ", extra records ignored"
+		}
+		facts = append(facts, fact{Name: "replica", Text: text})
+	}
+	if c.AllowEmpty {
+		facts = append(facts, fact{Name: "empty owner", Text: "is a fact, not a fault"})
+	}
+	return present(facts)
+}
+
+func ruleTableOf(e *checks.Edge) ruleTable {
+	t := ruleTable{Replica: e.Name}
+	for i := range e.Rules {
+		r := &e.Rules[i]
+		words := r.Words()
+		if !r.IgnoreUntil.IsZero() {
+			words += ", ignored until " + r.IgnoreUntil.UTC().Format("2006-01-02") + ": " + r.IgnoreReason
+		}
+		t.Rows = append(t.Rows, ruleRow{r.Owner.Name, r.Replica.Name, words, maskWord(r.Mask)})
+	}
+	for i := range e.Invariants {
+		t.Rows = append(t.Rows, ruleRow{Owner: "invariant " + e.Invariants[i].Name, Rule: e.Invariants[i].Expr, Mask: ""})
+	}
+	return t
+}
+
+func maskWord(m checks.Mask) string {
+	switch m {
+	case checks.MaskNone:
+		return ""
+	case checks.MaskPartial:
+		return "partial"
+	case checks.MaskHash:
+		return "hash"
+	}
+	return "full"
+}
+
+func planSectionOf(m *edgeMemory, i int) planSection {
+	p := planSection{ID: fmt.Sprintf("plan-%d", i), Replica: m.view.edge.Name}
+	if m.last == nil {
+		p.Facts = []fact{{Name: "plan", Text: "made when the first run begins"}}
+	} else {
+		p.Facts = planFacts(&m.last.Plan)
+	}
+	p.Facts = append(p.Facts, fact{Name: "statements", Text: "plumbline explain " + m.view.check.Name + " prints them, with the indexes that serve them"})
+	return p
+}
+
+// planFacts says how a run reads, and why not faster.
+func planFacts(plan *checks.Plan) []fact {
+	if plan.Kind == "" {
+		return []fact{{Name: "plan", Text: "not made yet"}}
+	}
+	words := map[checks.PlanKind]string{checks.PlanRanges: "ranges: both sides read the same ranges of keys, side by side",
+		checks.PlanKeys: "keys: one side is read, and its keys looked up in the other"}[plan.Kind]
+	if words == "" {
+		words = string(plan.Kind)
+	}
+	facts := []fact{{Name: "plan", Text: words}}
+	for _, pass := range plan.Passes {
+		text := "the " + string(pass.Drive) + " drives"
+		if pass.Presence {
+			text += ", to find what the other side lacks"
+		}
+		facts = append(facts, fact{Name: "pass", Text: text})
+	}
+	if plan.Raw {
+		facts = append(facts, fact{Name: "bytes", Text: "records are first compared as the stores' own bytes"})
+	}
+	for _, why := range plan.Why {
+		facts = append(facts, fact{Name: "why not faster", Text: why})
+	}
+	for _, blind := range plan.Blind {
+		facts = append(facts, fact{Name: "cannot find", Text: blind})
+	}
+	return facts
+}

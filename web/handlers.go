@@ -1,0 +1,243 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"plumbline/checks"
+	"plumbline/ledger"
+)
+
+// trendRuns is how many runs a check's page draws.
+const trendRuns = 200
+
+func (s *Server) getOverview(c *gin.Context) {
+	ctx, now := c.Request.Context(), s.now()
+	scene := scene{checks: s.o.Declared().Checks, sources: s.o.Sources(), now: now}
+	var err error
+	if scene.due, err = s.due(ctx); err != nil {
+		s.broken(c, err)
+		return
+	}
+	if scene.edges, err = s.o.Ledger.Edges(ctx); err != nil {
+		s.broken(c, err)
+		return
+	}
+	if scene.buckets, err = s.o.Ledger.History(ctx, now.Add(-25*time.Hour)); err != nil {
+		s.broken(c, err)
+		return
+	}
+	processes, err := s.o.Ledger.Processes(ctx)
+	if err != nil {
+		s.broken(c, err)
+		return
+	}
+	for i := range processes {
+		if processes[i].Heartbeat.After(scene.beat) {
+			scene.beat = processes[i].Heartbeat
+		}
+	}
+	v := overview(&scene, c.Request.URL.Query())
+	v.Page = s.frame(c, "Overview", "/", "live-tiles", "live-map", "live-checks")
+	s.render(c, http.StatusOK, "overview", v)
+}
+
+// due is when each check is next due. A schedule that the configuration no longer
+// has is in no row, so it is not looked at.
+func (s *Server) due(ctx context.Context) (map[string]time.Time, error) {
+	schedules, err := s.o.Ledger.Schedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	due := make(map[string]time.Time, len(schedules))
+	for i := range schedules {
+		due[schedules[i].Check] = schedules[i].DueAt
+	}
+	return due, nil
+}
+
+func (s *Server) getCheck(c *gin.Context) {
+	ctx, now, name := c.Request.Context(), s.now(), c.Param("name")
+	declared := s.o.Declared().Check(name)
+	if declared == nil {
+		s.problem(c, http.StatusNotFound, problem{Heading: "There is no check of this name", Text: name,
+			Next: "It may have been taken out of the configuration; what was found stays in the list of findings.", Links: []pageLink{{"Overview", "/"}, {"Its findings", with("/findings", nil, "check", name)}}})
+		return
+	}
+	scene := scene{checks: []DeclaredCheck{*declared}, now: now}
+	var err error
+	if scene.due, err = s.due(ctx); err != nil {
+		s.broken(c, err)
+		return
+	}
+	for i := range declared.Edges {
+		edge, err := s.o.Ledger.Edge(ctx, name, declared.Edges[i].Name)
+		if _, missing := errors.AsType[*ledger.NotFoundError](err); missing {
+			continue
+		}
+		if err != nil {
+			s.broken(c, err)
+			return
+		}
+		scene.edges = append(scene.edges, edge)
+	}
+	if scene.buckets, err = s.o.Ledger.EdgeHistory(ctx, name, now.Add(-25*time.Hour)); err != nil {
+		s.broken(c, err)
+		return
+	}
+	var memories []edgeMemory
+	for _, view := range scene.join() {
+		m, err := s.edgeMemory(c, view)
+		if err != nil {
+			s.broken(c, err)
+			return
+		}
+		memories = append(memories, m)
+	}
+	v := checkPage(declared, memories, now)
+	live := []string{"live-head", "live-runs"}
+	for i := range v.Edges {
+		live = append(live, v.Edges[i].ID)
+	}
+	v.Page = s.frame(c, name, "/", live...)
+	v.Page.Chart = true
+	s.render(c, http.StatusOK, "check", v)
+}
+
+// edgeMemory reads what the page of a check shows of one of its edges.
+func (s *Server) edgeMemory(c *gin.Context, view edgeView) (edgeMemory, error) {
+	ctx := c.Request.Context()
+	m := edgeMemory{view: view}
+	check, replica := view.known.Check, view.known.Replica
+	var err error
+	if m.patterns, err = s.o.Ledger.Patterns(ctx, check, replica, 12); err != nil {
+		return m, err
+	}
+	if m.fields, err = s.o.Ledger.FieldTallies(ctx, check, replica); err != nil {
+		return m, err
+	}
+	if m.runs, _, err = s.o.Ledger.Runs(ctx, ledger.RunFilter{Check: check, Replica: replica, Limit: trendRuns}); err != nil {
+		return m, err
+	}
+	for _, r := range m.runs {
+		if r.Plan.Kind != "" {
+			m.last = r
+			break
+		}
+	}
+	return m, nil
+}
+
+func (s *Server) getFindings(c *gin.Context) {
+	query := c.Request.URL.Query()
+	f := findingFilter(query.Get)
+	f.After = query.Get("after")
+	list, next, err := s.o.Ledger.Findings(c.Request.Context(), f)
+	if err != nil {
+		s.broken(c, err)
+		return
+	}
+	v := findingsPage(s.o.Declared(), s.o.Lens, list, next, query, s.now())
+	v.Page = s.frame(c, "Findings", "/findings", "live-findings")
+	v.Page.Search = v.Q
+	s.render(c, http.StatusOK, "findings", v)
+}
+
+func (s *Server) getFinding(c *gin.Context) {
+	ctx, id := c.Request.Context(), c.Param("id")
+	m := findingMemory{}
+	var err error
+	if m.finding, err = s.o.Ledger.Finding(ctx, id); err != nil {
+		s.absent(c, err, "There is no such finding", id, pageLink{"Open findings", "/findings"})
+		return
+	}
+	if m.timeline, err = s.o.Ledger.Timeline(ctx, id); err != nil {
+		s.broken(c, err)
+		return
+	}
+	if m.finding.Pattern != "" {
+		f := ledger.FindingFilter{Check: m.finding.Check, Replica: m.finding.Replica, Pattern: m.finding.Pattern, State: "open", Limit: 6}
+		next := ""
+		if m.same, next, err = s.o.Ledger.Findings(ctx, f); err != nil {
+			s.broken(c, err)
+			return
+		}
+		m.more = next != ""
+	}
+	v := findingPage(s.o.Declared(), s.o.Lens, &m, c.Request.URL.Query(), s.now())
+	v.Page = s.frame(c, id, "/findings", "live-head", "live-notes", "live-sides", "live-line", "live-pattern")
+	s.render(c, http.StatusOK, "finding", v)
+}
+
+func (s *Server) getRuns(c *gin.Context) {
+	query := c.Request.URL.Query()
+	f := ledger.RunFilter{Check: query.Get("check"), Replica: query.Get("replica"), After: query.Get("after"), Limit: rowsPerPage}
+	switch result := query.Get("result"); result {
+	case "active", string(ledger.Settling):
+		f.State = result
+	default:
+		f.Result = result
+	}
+	list, next, err := s.o.Ledger.Runs(c.Request.Context(), f)
+	if err != nil {
+		s.broken(c, err)
+		return
+	}
+	v := runsView{Filtered: f.Check != "" || f.Result != "" || f.State != ""}
+	v.Checks, _ = checkOptions(s.o.Declared(), f.Check, "")
+	v.Results = options(query.Get("result"), "", "all results", "active", "queued or running", string(ledger.Settling), "confirming", string(checks.Clean), "clean",
+		string(checks.Drift), "drift", string(checks.Incomplete), "incomplete", string(checks.Error), "error", string(checks.Cancelled), "cancelled")
+	for _, r := range list {
+		v.Runs = append(v.Runs, runRowOf(r, s.now()))
+	}
+	if f.After != "" {
+		v.Pager.First = with("/runs", query, "after", "")
+	}
+	if next != "" {
+		v.Pager.Next = with("/runs", query, "after", next)
+		v.Pager.Words = several(int64(len(list)), "run", "runs") + " on this page, more follow"
+	}
+	v.Page = s.frame(c, "Runs", "/runs", "live-runs")
+	s.render(c, http.StatusOK, "runs", v)
+}
+
+func (s *Server) getRun(c *gin.Context) {
+	ctx, id := c.Request.Context(), c.Param("id")
+	run, err := s.o.Ledger.Run(ctx, id)
+	if err != nil {
+		s.absent(c, err, "There is no such run", id, pageLink{"Runs", "/runs"})
+		return
+	}
+	segments, err := s.o.Ledger.Segments(ctx, run.ID)
+	if err != nil {
+		s.broken(c, err)
+		return
+	}
+	v := runPage(run, segments, s.now())
+	v.Page = s.frame(c, "Run #"+v.Number, "/runs", "live-head", "live-why", "live-progress", "live-segments", "live-waits")
+	s.render(c, http.StatusOK, "run", v)
+}
+
+// absent answers for what the ledger does not hold, or could not look up.
+func (s *Server) absent(c *gin.Context, err error, heading, name string, list pageLink) {
+	if _, missing := errors.AsType[*ledger.NotFoundError](err); !missing {
+		s.broken(c, err)
+		return
+	}
+	s.problem(c, http.StatusNotFound, problem{Heading: heading, Text: name,
+		Next: "What is over is kept for a while and then pruned; or the address is cut off.", Links: []pageLink{list, {"Overview", "/"}}})
+}
+
+// openFindings is how many findings are open, for the bar above each page; 0
+// where the ledger does not answer, which the page itself then says.
+func (s *Server) openFindings(c *gin.Context) int64 {
+	sum, err := s.o.Ledger.Summary(c.Request.Context())
+	if err != nil {
+		return 0
+	}
+	return sum.OpenFindings()
+}

@@ -1,0 +1,159 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"plumbline/checks"
+	"plumbline/drift"
+	"plumbline/ledger"
+	"plumbline/sources"
+)
+
+// Options are what pages, API, health and metrics are made of.
+type Options struct {
+	Ledger *ledger.Ledger
+	// Auditor acts on what people ask for; nil where nobody works here, as in a
+	// command beside which nothing serves. What needs one is then refused.
+	Auditor Auditor
+	// Declared is the configuration in force. It is asked for with each request.
+	Declared func() *Declared
+	// Sources is what was last seen of each source, by name; nil is nothing.
+	Sources func() map[string]SourceState
+	// Metrics is what /metrics shows besides the ledger; nil is nothing.
+	Metrics *Metrics
+	// Events hears of changes, for /api/v1/events; nil is silence but heartbeats.
+	Events *Events
+	// Lens hides what may not be shown.
+	Lens    drift.Lens
+	Version string
+	Now     func() time.Time // default time.Now
+	Log     *slog.Logger     // default discards
+}
+
+// Auditor does what people ask for.
+type Auditor interface {
+	// Run begins a run of each edge of a check; keys, as the owner writes them,
+	// are then compared alone. A *ledger.OverlapError says that one is going.
+	Run(ctx context.Context, check string, trigger ledger.Trigger, actor string, keys []sources.Key) ([]*ledger.Run, error)
+	// Recheck reads a finding's record now, on both sides, and records what it read.
+	Recheck(ctx context.Context, finding, actor string) (*drift.Finding, error)
+	Cancel(ctx context.Context, run, actor string) (*ledger.Run, error)
+	Resume(ctx context.Context, run, actor string) (*ledger.Run, error)
+	// Next is when a check is next due; zero where it has no schedule.
+	Next(check string) time.Time
+}
+
+// Declared is what a configuration declares, as far as pages and API tell of it.
+type Declared struct {
+	Checks  []DeclaredCheck  // sorted by name
+	Sources []DeclaredSource // sorted by name
+	// LoadedAt is when it was read. LastReloadError says why what was read
+	// later was refused; "" where this is the newest.
+	LoadedAt        time.Time
+	LastReloadError string
+	// Notices say what else is to be known of it, such as that other processes
+	// act by another configuration.
+	Notices []string
+}
+
+// DeclaredCheck is a check with its schedule.
+type DeclaredCheck struct {
+	*checks.Check
+	Spec string // the schedule as written; "" for none
+	// Interval is how far apart its slots are about now; 0 without a schedule.
+	Interval time.Duration
+}
+
+// DeclaredSource is a source without its address.
+type DeclaredSource struct {
+	Name, Kind, Team string
+	// Connections is how many may be open; RecordsPerSecond bounds reading, 0 is no bound.
+	Connections      int
+	RecordsPerSecond int
+	Page, Statement  time.Duration
+}
+
+// Check finds a check by name; nil where none is declared.
+func (d *Declared) Check(name string) *DeclaredCheck {
+	for i := range d.Checks {
+		if d.Checks[i].Name == name {
+			return &d.Checks[i]
+		}
+	}
+	return nil
+}
+
+// Edge finds a check's edge by its replica's name; nil where none is declared.
+func (c *DeclaredCheck) Edge(replica string) *checks.Edge {
+	for i := range c.Edges {
+		if c.Edges[i].Name == replica {
+			return &c.Edges[i]
+		}
+	}
+	return nil
+}
+
+// UsedBy are the names of the checks that read a source, in order.
+func (d *Declared) UsedBy(source string) []string {
+	names := []string{}
+	for i := range d.Checks {
+		used := d.Checks[i].Owner.Source == source
+		for e := range d.Checks[i].Edges {
+			used = used || d.Checks[i].Edges[e].Replica.Source == source
+		}
+		if used {
+			names = append(names, d.Checks[i].Name)
+		}
+	}
+	return names
+}
+
+// SourceState is what a process last saw of a source.
+type SourceState struct {
+	Name  string
+	State string    // SourceUp, SourceDown or SourceUnknown
+	Since time.Time // when State became what it is
+	// ProbedAt is when it was last asked; zero for never.
+	ProbedAt time.Time
+	Why      string // why it did not answer, without secrets
+	Latency  time.Duration
+	Facts    sources.Facts
+	// InUse is how many reads were under way; Waited how long reads were held
+	// back since the process began, by reason.
+	InUse  int
+	Waited map[string]time.Duration
+	// Lag is how far a standby is behind; nil where nothing says.
+	Lag *time.Duration
+}
+
+// The states of a source.
+const (
+	SourceUp      = "up"
+	SourceDown    = "down"
+	SourceUnknown = "unknown" // not asked yet
+)
+
+// LocalUser is the actor of whoever uses the pages, the API or a command: until
+// people sign in, it is anybody on this machine.
+const LocalUser = "local user"
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Events == nil {
+		o.Events = NewEvents()
+	}
+	if o.Sources == nil {
+		o.Sources = func() map[string]SourceState { return nil }
+	}
+	if o.Declared == nil {
+		o.Declared = func() *Declared { return &Declared{} }
+	}
+	return o
+}

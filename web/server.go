@@ -1,0 +1,113 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Server answers HTTP. It is safe for many goroutines.
+type Server struct {
+	o      Options
+	assets *assets
+	pages  map[string]*template.Template
+	engine *gin.Engine
+}
+
+// New makes a server. It fails where the binary was built without its assets.
+func New(o Options) (*Server, error) {
+	s := &Server{o: o.withDefaults()}
+	var err error
+	if s.assets, err = loadAssets(); err != nil {
+		return nil, err
+	}
+	if s.pages, err = parseTemplates(); err != nil {
+		return nil, err
+	}
+	s.engine, err = s.routes()
+	return s, err
+}
+
+// Handler is every route of the server.
+func (s *Server) Handler() http.Handler { return s.engine }
+
+func (s *Server) routes() (*gin.Engine, error) {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	if err := e.SetTrustedProxies(nil); err != nil {
+		return nil, fmt.Errorf("trust no proxy: %w", err)
+	}
+	e.UseRawPath, e.UnescapePathValues = true, true // names of checks may hold a slash
+	e.HandleMethodNotAllowed = true
+	e.Use(gin.CustomRecovery(s.recovered), protect, ownHost, sameOrigin())
+	e.GET("/static/*file", gin.WrapF(s.assets.serve))
+	s.pageRoutes(e)
+	if err := programRoutes(e, s.o); err != nil {
+		return nil, err
+	}
+	e.NoRoute(func(c *gin.Context) {
+		s.problem(c, http.StatusNotFound, problem{Heading: "There is no such page", Text: c.Request.URL.Path,
+			Next: "It may have been removed, or the address is cut off."})
+	})
+	e.NoMethod(func(c *gin.Context) {
+		s.problem(c, http.StatusMethodNotAllowed, problem{Heading: "This cannot be done here", Text: c.Request.Method + " " + c.Request.URL.Path,
+			Next: "Go back to the page and use its buttons."})
+	})
+	return e, nil
+}
+
+func (s *Server) pageRoutes(e *gin.Engine) {
+	e.GET("/", s.getOverview)
+	e.GET("/checks/:name", s.getCheck)
+	e.POST("/checks/:name/runs", s.postRun)
+	e.GET("/findings", s.getFindings)
+	e.POST("/findings/many", s.confirmMany)
+	e.POST("/findings/many/do", s.actOnMany)
+	e.GET("/findings/:id", s.getFinding)
+	e.POST("/findings/:id/:act", s.actOnOne)
+	e.GET("/runs", s.getRuns)
+	e.GET("/runs/:id", s.getRun)
+	e.POST("/runs/:id/:act", s.actOnRun)
+	e.GET("/sources", s.getSources)
+}
+
+func (s *Server) recovered(c *gin.Context, cause any) {
+	s.o.Log.Error("answer a request", "path", c.Request.URL.Path, "panic", cause)
+	s.render(c, http.StatusInternalServerError, "problem", problemView{Page: frame{Title: "Something broke", Static: s.assets.prefix, Version: s.o.Version, At: at(s.now(), s.now(), "")},
+		Problem: problem{Heading: "Something broke", Text: "The page could not be made. The process's log says why.",
+			Next: "Runs are not concerned. Try again, and report it with the line of the log.", Links: []pageLink{{"Overview", "/"}}}})
+	c.Abort()
+}
+
+// Serve answers on the listener until ctx ends, then lets requests under way end
+// for a few seconds.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: s.engine, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		// WriteTimeout would end the stream of events; what writes a page is bounded by its query.
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn)}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve pages: %w", err)
+	case <-ctx.Done():
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(limited); err != nil {
+		_ = server.Close() // whoever still reads has been given its time
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve pages: %w", err)
+	}
+	return nil
+}
