@@ -43,6 +43,8 @@ type Options struct {
 	Process ledger.Process
 	// Workers is how many segments are read side by side; 0 is 4.
 	Workers int
+	// Segments fixes how many segments each pass of a run is cut into; 0 cuts by size.
+	Segments int
 	// Silence is how long a process may be silent before its work is taken over;
 	// 0 is 15 s.
 	Silence time.Duration

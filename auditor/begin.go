@@ -24,7 +24,7 @@ func (a *Auditor) workBegin(ctx context.Context, job *river.Job[beginJob]) error
 		}
 		run, err := a.ledger.ClaimRun(ctx, job.Args.Run, a.me)
 		if err != nil {
-			outcome, _ := over(err)
+			outcome := a.over(err)
 			return outcome
 		}
 		if run.State != ledger.Queued {
@@ -109,10 +109,10 @@ func (a *Auditor) beginEnds(ctx context.Context, edge ledger.EdgeFacts, run *led
 	case errors.Is(err, ErrTurnOver), context.Cause(ctx) != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return again(0)
 	case errors.As(err, &record):
-		outcome, _ := over(record.Err)
+		outcome := a.over(record.Err)
 		return outcome
 	case attempt < attempts && !lasting(err):
-		return errors.New(a.shown(edge, err))
+		return a.failed(edge, err, attempt)
 	}
 	a.breakdown(err, run)
 	return a.runEnds(ctx, edge, run, err, checks.Error)
@@ -121,7 +121,7 @@ func (a *Auditor) beginEnds(ctx context.Context, edge ledger.EdgeFacts, run *led
 // runEnds ends a run that could not begin.
 func (a *Auditor) runEnds(ctx context.Context, edge ledger.EdgeFacts, run *ledger.Run, why error, result checks.Result) error {
 	if err := a.ledger.EndRun(ctx, run, a.shown(edge, why), result); err != nil {
-		outcome, _ := over(err)
+		outcome := a.over(err)
 		return outcome
 	}
 	a.concluded(ctx, run.ID)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -181,24 +182,33 @@ func again(after time.Duration) error { return river.JobSnooze(after) }
 // soon is a short while that is not the same for all.
 func soon() time.Duration { return time.Duration(200+rand.IntN(800)) * time.Millisecond }
 
-// over turns what the ledger answers to work that is no longer ours, or no longer
-// there, into what becomes of the job. Whoever lost a term queues the job again,
+// over says what becomes of a job by what the ledger answered: its work may no
+// longer be ours, or no longer be there. Whoever lost a term queues the job again,
 // for the engine knows no terms: the other's job is this very one, and to end it
 // here would end it there. At worst it is found to be done.
-func over(err error) (outcome error, ok bool) {
+func (a *Auditor) over(err error) (outcome error) {
 	var ended *ledger.Ended
 	var gone *ledger.NotFoundError
 	switch {
 	case errors.As(err, &ended), errors.As(err, &gone):
-		return nil, true
+		return nil
 	case errors.Is(err, ledger.ErrLostTerm):
-		return again(soon()), true
+		a.log.Debug("work was taken over", "error", err)
+		return again(soon())
 	}
-	return err, false
+	return err
 }
 
-// quiet lets through what the engine warns of.
+// quiet lets through what the engine warns of, but for jobs that are tried again:
+// we say so ourselves, of which check.
 type quiet struct{ slog.Handler }
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	if strings.HasSuffix(r.Message, "Job errored; retrying") {
+		return nil
+	}
+	return q.Handler.Handle(ctx, r)
+}
 
 func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)

@@ -34,7 +34,7 @@ func (a *Auditor) open(ctx context.Context, b *book, edge ledger.EdgeFacts, run 
 			return nil, err
 		}
 		return reader.Heard(o.waits.add), nil
-	}, checks.Options{Findings: edge.Check.Findings})
+	}, checks.Options{Findings: edge.Check.Findings, Segments: a.options.Segments})
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,9 @@ func AuditSegment(ctx context.Context, w *Shift, run *ledger.Run, s *ledger.Segm
 		}
 		return nil
 	})
+	if s.State == ledger.SegmentDone { // whatever ended ctx since
+		return nil
+	}
 	if err != nil && have.Read+int64(len(have.Next)) > 0 { // parts that were taken whole before a read failed
 		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()

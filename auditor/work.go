@@ -63,7 +63,7 @@ func (a *Auditor) workSegment(ctx context.Context, job *river.Job[segmentJob]) e
 		}
 		s, run, err := a.ledger.ClaimSegment(ctx, job.Args.Run, job.Args.N, a.me)
 		if err != nil {
-			outcome, _ := over(err)
+			outcome := a.over(err)
 			return outcome
 		}
 		read := s.Read
@@ -100,19 +100,19 @@ func (a *Auditor) segmentEnds(ctx context.Context, edge ledger.EdgeFacts, run *l
 	case errors.Is(err, ErrCancelled):
 		err = a.ledger.StopSegment(ctx, s)
 	case errors.As(err, &record):
-		outcome, _ := over(record.Err)
+		outcome := a.over(record.Err)
 		return outcome
 	case progress && !lasting(err):
-		a.log.Debug("read again", "check", run.Check, "replica", run.Replica, "run", run.Number, "segment", s.N, "error", a.shown(edge, err))
+		_ = a.failed(edge, err, 0)
 		return again(soon())
 	case attempt < attempts && !lasting(err):
-		return errors.New(a.shown(edge, err))
+		return a.failed(edge, err, attempt)
 	default:
 		a.breakdown(err, run)
 		err = a.ledger.FailSegment(ctx, s, a.shown(edge, err))
 	}
 	if err != nil {
-		outcome, _ := over(err)
+		outcome := a.over(err)
 		return outcome
 	}
 	a.concluded(ctx, run.ID)
@@ -128,6 +128,13 @@ func lasting(err error) bool {
 // shown is an error as it may be kept and shown.
 func (a *Auditor) shown(edge ledger.EdgeFacts, err error) string {
 	return edge.Lens.Text(err.Error(), drift.MasksOf(edge.Check, &edge.Check.Edges[edge.I]))
+}
+
+// failed is a read that is to be tried again, as the engine is told of it.
+func (a *Auditor) failed(edge ledger.EdgeFacts, err error, attempt int) error {
+	shown := errors.New(a.shown(edge, err))
+	a.log.Info("a read failed and is tried again", "check", edge.Check.Name, "replica", replicaOf(edge), "attempt", attempt, "error", shown)
+	return shown
 }
 
 // breakdown logs where a panic happened. What it said may hold values, and is not logged.
@@ -169,7 +176,7 @@ func (a *Auditor) workConfirm(ctx context.Context, job *river.Job[confirmJob]) e
 		}
 		term, err := a.ledger.ClaimEdge(ctx, job.Args.Check, job.Args.Replica, a.me)
 		if err != nil {
-			outcome, _ := over(err)
+			outcome := a.over(err)
 			return outcome
 		}
 		err = contained(func() error { return a.confirm(ctx, b, edge, term) })
@@ -214,10 +221,10 @@ func (a *Auditor) confirmEnds(ctx context.Context, b *book, edge ledger.EdgeFact
 	case errors.Is(err, ErrTurnOver), context.Cause(ctx) != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return again(0)
 	case errors.As(err, &record):
-		outcome, _ := over(record.Err)
+		outcome := a.over(record.Err)
 		return outcome
 	case attempt < 2*attempts && !lasting(err): // about two minutes
-		return errors.New(a.shown(edge, err))
+		return a.failed(edge, err, attempt)
 	}
 	a.breakdown(err, &ledger.Run{Check: edge.Check.Name, Replica: replicaOf(edge)})
 	settling, err2 := a.settling(ctx, edge)
@@ -225,7 +232,7 @@ func (a *Auditor) confirmEnds(ctx context.Context, b *book, edge ledger.EdgeFact
 		return err2
 	}
 	why := fmt.Sprintf("suspects could not be read again: %s", a.shown(edge, err))
-	outcome, _ := over(giveUp(ctx, a.shift(b, edge, &opened{}), term, why))
+	outcome := a.over(giveUp(ctx, a.shift(b, edge, &opened{}), term, why))
 	for _, id := range settling {
 		a.concluded(ctx, id)
 	}

@@ -74,7 +74,7 @@ func items(ctx context.Context, url string) (list []map[string]any, err error) {
 
 // promises are what anybody who looks at the API of a demo has seen within a
 // minute: when each was met, counted from the process's start.
-type promises struct{ confirmed, cleared, resolved time.Duration }
+type promises struct{ confirmed, cleared, resolved, down time.Duration }
 
 // watchPromises looks at the API twice a second until all are met or ctx ends.
 func watchPromises(ctx context.Context, address string, began time.Time) (p promises, err error) {
@@ -83,11 +83,11 @@ func watchPromises(ctx context.Context, address string, began time.Time) (p prom
 			*at = time.Since(began)
 		}
 	}
-	for p.confirmed == 0 || p.cleared == 0 || p.resolved == 0 {
+	for p.confirmed == 0 || p.cleared == 0 || p.resolved == 0 || p.down == 0 {
 		if !wait(ctx, 500*time.Millisecond) {
 			return p, err
 		}
-		var confirmed, runs, resolved []map[string]any
+		var confirmed, runs, resolved, sources []map[string]any
 		if confirmed, err = items(ctx, address+"/api/v1/findings?state=confirmed"); err != nil {
 			continue
 		}
@@ -107,6 +107,14 @@ func watchPromises(ctx context.Context, address string, began time.Time) (p prom
 		}
 		if len(resolved) > 0 {
 			met(&p.resolved)
+		}
+		if sources, err = items(ctx, address+"/api/v1/sources"); err != nil {
+			continue
+		}
+		for _, source := range sources {
+			if source["name"] == maintained && source["state"] == "down" {
+				met(&p.down)
+			}
 		}
 	}
 	return p, nil
@@ -140,11 +148,11 @@ func TestShowsWhatDriftsAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if seen.confirmed == 0 || seen.cleared == 0 || seen.resolved == 0 {
+	if seen.confirmed == 0 || seen.cleared == 0 || seen.resolved == 0 || seen.down == 0 {
 		t.Errorf("the API did not show all within a minute: %+v, last error %v", seen, seenErr)
 	}
 	for _, want := range []string{" confirmed ", "merely late: different when first read", " healed ", "lost batch of events", "and 20 more",
-		"loyalty locks its store", " Unknown ", "http://127.0.0.1:"} {
+		"loyalty locks its store", "http://127.0.0.1:"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the terminal never showed %q", want)
 		}

@@ -8,9 +8,9 @@ import "time"
 const maintained = "loyalty"
 
 const (
-	firstOutage  = 35 * time.Second
-	outageEvery  = 4 * time.Minute
-	outageLength = 40 * time.Second
+	firstOutage  = 20 * time.Second
+	outageEvery  = 5 * time.Minute
+	outageLength = 80 * time.Second // long enough that the audit no longer waits for the store to come back
 )
 
 // underMaintenance says whether the store is locked when the shop has been open for this long.

@@ -135,8 +135,9 @@ func (v *view) farewell(r result, ended time.Time) {
 	s.line(fmt.Sprintf("  Plumbline   %s, %s compared: %s confirmed, %s healed since;", plural(r.runs, "run"), plural(r.compared, "record"),
 		plural(r.confirmed, "difference"), count(r.healed)))
 	s.line(fmt.Sprintf("              %s cleared, which were merely late.", plural(r.cleared, "suspect")))
-	s.line(fmt.Sprintf("  The shop    let in %s: %s found, %s healed before anything could be confirmed, %s too new to be found yet, %s missed.",
-		plural(int64(r.faults.letIn), "fault"), count(int64(r.faults.found)), count(int64(r.faults.healed)), count(int64(r.faults.young)), count(int64(r.faults.missed))))
+	s.line(fmt.Sprintf("  The shop    let in %s: %s found, %s missed,", plural(int64(r.faults.letIn), "fault"), count(int64(r.faults.found)), count(int64(r.faults.missed))))
+	s.line(fmt.Sprintf("              %s healed before anything could be confirmed, %s too new to be found yet.",
+		count(int64(r.faults.healed)), count(int64(r.faults.young))))
 	if n := int64(len(r.unexplained)); n > 0 {
 		s.line(s.in(red, fmt.Sprintf("  %s without a fault of the shop: false alarms.", plural(n, "difference"))))
 	} else {

@@ -52,19 +52,20 @@ func decodeKey(b []byte) (values []sources.Value, err error) {
 	return values, nil
 }
 
-// encodePosition keeps a position; nil, which is open, is NULL.
+// encodePosition keeps a position; nil, which is open, is NULL. A byte stands
+// before the values, since a driver may read no bytes back as none.
 func encodePosition(p sources.Position) any {
 	if p == nil {
 		return nil
 	}
-	return encodeKey(p)
+	return append([]byte{1}, encodeKey(p)...)
 }
 
 func decodePosition(b []byte) (sources.Position, error) {
-	if b == nil {
+	if len(b) == 0 {
 		return nil, nil
 	}
-	values, err := decodeKey(b)
+	values, err := decodeKey(b[1:])
 	if values == nil {
 		values = sources.Position{}
 	}

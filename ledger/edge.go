@@ -33,7 +33,7 @@ type Tally struct {
 }
 
 // OpenFindings is how many findings are open.
-func (e *Edge) OpenFindings() (n int64) {
+func (e Edge) OpenFindings() (n int64) {
 	for _, t := range e.Open {
 		if t.State.Open() {
 			n += t.N

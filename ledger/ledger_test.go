@@ -17,7 +17,9 @@ func TestLedger(t *testing.T) {
 			for _, promise := range promises() {
 				t.Run(promise.name, func(t *testing.T) {
 					t.Parallel()
-					promise.holds(t, newWorld(t, engine))
+					w := newWorld(t, engine)
+					promise.holds(t, w)
+					w.recount()
 				})
 			}
 		})
@@ -46,5 +48,29 @@ func promises() []promise {
 		{"failed segments", failedSegments},
 		{"nothing could be read", nothingCouldBeRead},
 		{"runs of given keys", runsOfGivenKeys},
+		{"runs do not overlap", runsDoNotOverlap},
+		{"jobs and runs come together", jobsAndRunsComeTogether},
+		{"terms fence", termsFence},
+		{"runs are cancelled", runsAreCancelled},
+		{"runs are listed", runsAreListed},
+		{"reasons are bounded", reasonsAreBounded},
+		{"slots are taken once", slotsAreTakenOnce},
+		{"what is declared", whatIsDeclared},
+		{"generations", generations},
+		{"a clock set back", aClockSetBack},
+		{"history is kept by half hours", historyIsKeptByHalfHours},
+		{"positions come back", positionsComeBack},
+		{"findings are listed", findingsAreListed},
+		{"findings are summed up", findingsAreSummedUp},
+		{"patterns are bounded", patternsAreBounded},
+		{"masks hold", masksHold},
+		{"people act", peopleAct},
+		{"acts on many are done in batches", actsOnManyAreDoneInBatches},
+		{"ids that meet", idsThatMeet},
+		{"watchers hear", watchersHear},
+		{"what is old is pruned", whatIsOldIsPruned},
+		{"answers are remembered", answersAreRemembered},
+		{"the ledger says how it is", theLedgerSaysHowItIs},
+		{"newer ledgers are left alone", newerLedgersAreLeftAlone},
 	}
 }

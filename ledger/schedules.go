@@ -18,10 +18,10 @@ import (
 func (l *Ledger) Declare(ctx context.Context, generation int64, edges []Edge, schedules []Schedule) error {
 	now := l.now()
 	err := l.InTx(ctx, func(tx *Tx) error {
-		if err := l.declareEdges(ctx, tx, edges, now); err != nil {
+		if err := declareSchedules(ctx, tx, generation, schedules); err != nil {
 			return err
 		}
-		return declareSchedules(ctx, tx, generation, schedules)
+		return l.declareEdges(ctx, tx, edges, now)
 	})
 	if err != nil {
 		return fmt.Errorf("keep what the configuration declares: %w", err)
@@ -55,6 +55,7 @@ func (l *Ledger) declareEdges(ctx context.Context, tx *Tx, edges []Edge, now tim
 		}
 		tx.tell(Change{Topic: "edge", Check: ref.Check, Replica: ref.Replica})
 	}
+	edges = sortedBy(slices.Clone(edges), func(e Edge) string { return e.Check + "\x00" + e.Replica }) // as edges are locked
 	for _, e := range edges {
 		_, err := tx.exec(ctx, `INSERT INTO edges (check_name, replica, declared, begun, consistency, since, last_run, last_result,
 				last_error, last_at, last_success, coverage, compared, pending, settle, term, worker, locks)
@@ -95,7 +96,7 @@ func declareSchedules(ctx context.Context, tx *Tx, generation int64, schedules [
 	if _, err := tx.exec(ctx, gone, args...); err != nil {
 		return fmt.Errorf("delete schedules: %w", err)
 	}
-	for _, s := range schedules {
+	for _, s := range sortedBy(slices.Clone(schedules), func(s Schedule) string { return s.Check }) {
 		_, err := tx.exec(ctx, `INSERT INTO schedules (check_name, spec, slot_at, due_at, generation) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (check_name) DO UPDATE SET generation = excluded.generation, spec = excluded.spec,
 				slot_at = CASE WHEN schedules.spec = excluded.spec THEN schedules.slot_at ELSE excluded.slot_at END,

@@ -69,9 +69,10 @@ type Source interface {
 	// Lookup reads every record, deleted and out of scope ones included, whose
 	// key is one of keys, in pages of about limit.Records: one key may have
 	// millions of copies. after is nil or the Next of the page before. Keys
-	// match by value, exactly: numbers by what they count, a uuid and its
-	// lower-case text alike, an objectid and its hex alike; never by a
-	// collation that calls different bytes equal. A key that the store could not hold
+	// match by value, exactly: numbers by what they count, a float and the
+	// shortest decimal that is it alike, a uuid and its lower-case text alike,
+	// an objectid and its hex alike (see Canonical); never by a collation that
+	// calls different bytes equal. A key that the store could not hold
 	// (a text in an integer column, 2^40 in a 32-bit one) matches nothing and
 	// is no error. The order of records is the adapter's own. Keys are whole.
 	Lookup(ctx context.Context, d *Dataset, keys []Key, after Position, limit Limit) (Page, error)

@@ -192,6 +192,59 @@ func TestTextIsExact(t *testing.T) {
 	}
 }
 
+// Floats meet the decimals they are written as, whatever kind a store keeps.
+func TestCanonicalNumbers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		v    Value
+		kind Kind
+		want string
+	}{
+		{Float(0.1), KindDecimal, "0.1"},
+		{Float(-12.34), KindDecimal, "-12.34"},
+		{Float(0.30000000000000004), KindDecimal, "0.30000000000000004"},
+		{Float(1e-7), KindDecimal, "0.0000001"},
+		{Float(42), KindInt, "42"},
+		{Float(1 << 60), KindInt, "1152921504606846976"},
+		{Float(1 << 64), KindDecimal, "18446744073709551616"},
+		{Float(1e23), KindDecimal, "99999999999999991611392"},
+		{Float32(0.1), KindDecimal, "0.10000000149011612"}, // its width is no part of the value
+		{Float(math.NaN()), KindFloat, "NaN"},
+		{Float(math.Inf(-1)), KindFloat, "-Infinity"},
+		{Decimal("1234", -2, 2), KindDecimal, "12.34"},
+		{Decimal("1000", -2, 2), KindInt, "10"},
+	} {
+		if got := Canonical(c.v); got.Kind() != c.kind || got.String() != c.want {
+			t.Errorf("%s %s: %s %s, want %s %s", c.v.Kind(), c.v, got.Kind(), got, c.kind, c.want)
+		}
+	}
+}
+
+// Equal values have one canonical form, different floats have two, and each leads back.
+func TestCanonicalFloatsKeepApart(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := rapid.OneOf(rapid.Float64(), rapid.Map(rapid.Float32(), func(f float32) float64 { return float64(f) }),
+			rapid.Map(rapid.IntRange(-1_000_000, 1_000_000), func(i int) float64 { return float64(i) / 1000 })).Draw(t, "f")
+		c := Canonical(Float(f))
+		if narrow := Float32(float32(f)); narrow.Equal(Float(f)) && !Canonical(narrow).Equal(c) {
+			t.Fatalf("%v has two canonical forms: %s and %s", f, c, Canonical(narrow))
+		}
+		if !Canonical(c).Equal(c) {
+			t.Fatalf("%v: %s is not its own canonical form", f, c)
+		}
+		back, err := As(c, KindFloat, nil)
+		if err != nil || !back.Equal(Float(f)) {
+			t.Fatalf("%v: %s leads back to %v, %v", f, c, back, err)
+		}
+		for _, g := range []float64{math.Nextafter(f, math.Inf(1)), math.Nextafter(f, math.Inf(-1))} {
+			if g != f && Canonical(Float(g)).Equal(c) {
+				t.Fatalf("%v and %v are both %s", f, g, c)
+			}
+		}
+	})
+}
+
 func TestParseDecimal(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"12": "12", "-12.50": "-12.50", "1.5e-7": "0.00000015", ".5": "0.5", "5.": "5", "+3": "3",

@@ -42,7 +42,7 @@ func NewAPI(o Options) (http.Handler, error) {
 // serveAPI adds the API's routes and its OpenAPI document.
 func serveAPI(engine *gin.Engine, o Options) error {
 	a := &api{Options: o.withDefaults(), pulse: steady()}
-	engine.Use(a.unserved, a.once)
+	engine.Use(a.unserved, a.once, a.sheltered)
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
 	config := huma.Config{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -122,4 +123,27 @@ func (a *api) unserved(c *gin.Context) {
 		return
 	}
 	writeProblem(c, newProblem(http.StatusNotFound, "the API has no "+c.Request.URL.Path, next))
+}
+
+// sheltered answers a panic with a problem: it ends this request, and what it was
+// about is in the log.
+func (a *api) sheltered(c *gin.Context) {
+	if !strings.HasPrefix(c.Request.URL.Path, "/api/") {
+		c.Next()
+		return
+	}
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if cause == http.ErrAbortHandler {
+			panic(cause)
+		}
+		a.Log.Error("answer the API", "path", c.Request.URL.Path, "panic", a.Lens.Scrub(fmt.Sprint(cause)), "stack", string(debug.Stack()))
+		if !c.Writer.Written() {
+			writeProblem(c, newProblem(http.StatusInternalServerError, "something broke", "runs are not concerned: try again, and report it with the line of the log"))
+		}
+	}()
+	c.Next()
 }

@@ -227,3 +227,55 @@ func TestAPIWithoutAnAuditor(t *testing.T) {
 	}
 	posted[web.FindingDetailBody](w, "/api/v1/findings/"+finding+"/ack", "")
 }
+
+// panics is an Auditor of which everything panics.
+type panics struct{ web.Auditor }
+
+// A panic ends its request alone, with a problem.
+func TestAPISurvivesAPanic(t *testing.T) {
+	t.Parallel()
+	w := newAPIWorld(t, shopSQL, checksOfShop)
+	w.options.Auditor = panics{}
+	w.handler = sure(web.NewAPI(w.options))
+	for _, header := range [][]string{nil, {"Idempotency-Key", "one"}} {
+		problem := decoded[web.Problem](w, w.ask(http.StatusInternalServerError, http.MethodPost, "/api/v1/checks/names/runs", "", header...))
+		if problem.NextStep == "" {
+			t.Errorf("%+v", problem)
+		}
+	}
+	w.options.Auditor = w.auditor
+	w.handler = sure(web.NewAPI(w.options))
+	w.ask(http.StatusAccepted, http.MethodPost, "/api/v1/checks/names/runs", "", "Idempotency-Key", "one")
+}
+
+// Findings and runs have the keys of the contract.
+func TestAPIKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	w := newAPIWorld(t, shopSQL, checksOfShop)
+	w.finished("names")
+	first := func(path string) map[string]any {
+		list := fetched[web.ListBody[map[string]any]](w, path)
+		return list.Items[0]
+	}
+	finding, run := first("/api/v1/findings?kind=mismatch"), first("/api/v1/runs")
+	for _, row := range []struct {
+		what string
+		got  map[string]any
+		keys []string
+	}{
+		{"a finding", finding, []string{"finding", "check", "replica", "kind", "state", "key", "id", "first_seen", "last_seen", "fields"}},
+		{"a key", finding["key"].(map[string]any)["id"].(map[string]any), []string{"type", "text"}},
+		{"a field", finding["fields"].([]any)[0].(map[string]any), []string{"owner_field", "replica_field", "owner", "replica", "rule"}},
+		{"a run", run, []string{"id", "number", "check", "replica", "state", "result", "error", "trigger", "started_at", "duration_seconds",
+			"coverage", "plan", "suspects_pending", "counts", "drift_rate", "findings_omitted"}},
+		{"counts", run["counts"].(map[string]any), []string{"owner_records", "replica_records", "compared", "equal", "mismatch", "missing", "extra",
+			"duplicate", "unreadable", "skipped", "suspects_cleared"}},
+		{"a drift rate", run["drift_rate"].(map[string]any), []string{"estimate", "low", "high", "confidence", "of"}},
+	} {
+		for _, key := range row.keys {
+			if _, ok := row.got[key]; !ok {
+				t.Errorf("%s lacks %s: %v", row.what, key, row.got)
+			}
+		}
+	}
+}

@@ -1,10 +1,13 @@
 package web_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image/png"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -117,6 +120,19 @@ func (b *tab) clean(where string) {
 	b.wrong = nil
 }
 
+func (b *tab) noticed() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.wrong)
+}
+
+// forget forgets what went wrong, where that was to be.
+func (b *tab) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wrong = nil
+}
+
 func (b *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
@@ -178,10 +194,10 @@ func ask[T any](b *tab, script string) T {
 // await asks until the script says true.
 func (b *tab) await(what, script string) {
 	b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(40 * time.Second)
 	for !ask[bool](b, script) {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("%s did not come true on %s", what, b.path())
+			b.t.Fatalf("%s did not come true on %s, which says:\n%s", what, b.path(), b.text("main"))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -204,14 +220,24 @@ func (b *tab) look(width int64, dark bool) {
 	}
 }
 
-// picture is the whole page as a PNG.
-func (b *tab) picture() []byte {
+// picture is the page as a PNG, from its top to so many pixels down.
+func (b *tab) picture(most float64) []byte {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
-	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	width, height := ask[float64](b, "document.documentElement.clientWidth"), ask[float64](b, "document.documentElement.scrollHeight")
+	beyond := true
+	answer, err := chromedp.Call(b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng, CaptureBeyondViewport: &beyond,
+		Clip: &page.Viewport{Width: width, Height: min(height, most), Scale: 1}})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return png
+	picture, err := png.Decode(bytes.NewReader(answer.Data))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var small bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&small, picture); err != nil {
+		b.t.Fatal(err)
+	}
+	return small.Bytes()
 }

@@ -22,7 +22,9 @@ func hear(t *testing.T, a *api) <-chan string {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.GET("/events", a.watch)
-	server := httptest.NewServer(engine)
+	server := httptest.NewUnstartedServer(engine)
+	server.Config.ReadTimeout = 300 * time.Millisecond // a stream outlives what bounds other requests
+	server.Start()
 	t.Cleanup(server.Close)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
@@ -134,10 +136,10 @@ func TestEventsFlood(t *testing.T) {
 func TestEventsHeartbeat(t *testing.T) {
 	t.Parallel()
 	a := quiet()
-	a.pulse.heartbeat = 5 * time.Millisecond
+	a.pulse.heartbeat = 100 * time.Millisecond
 	lines := hear(t, a)
 	next(t, lines)
-	for range 3 {
+	for range 10 {
 		if beat := next(t, lines); beat != ": heartbeat" {
 			t.Errorf("got %q", beat)
 		}

@@ -62,6 +62,9 @@ func (a *api) watch(c *gin.Context) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	stream := &eventStream{w: c.Writer, control: http.NewResponseController(c.Writer)}
+	// The server bounds how long a request may be read, and would take a reader
+	// who has nothing more to say for gone.
+	_ = stream.control.SetReadDeadline(time.Time{})
 	heartbeat, tick := time.NewTicker(a.pulse.heartbeat), time.NewTicker(a.pulse.tick)
 	defer heartbeat.Stop()
 	defer tick.Stop()
@@ -90,7 +93,13 @@ func (a *api) watch(c *gin.Context) {
 // told, a look too many does no harm.
 func (a *api) otherProcesses(ctx context.Context) bool {
 	processes, err := a.Ledger.Processes(ctx)
-	return err != nil || len(processes) > 1
+	alive := 0
+	for i := range processes {
+		if a.Now().Sub(processes[i].Heartbeat) < time.Minute {
+			alive++
+		}
+	}
+	return err != nil || alive > 1
 }
 
 func wait(ctx context.Context, d time.Duration) {

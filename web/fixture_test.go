@@ -233,7 +233,7 @@ func check(name, team, severity string, owner, replica checks.Side, fields ...st
 	for _, f := range fields {
 		edge.Rules = append(edge.Rules, checks.Rule{Owner: checks.FieldRef{Name: f}, Replica: checks.FieldRef{Name: f}, Precision: -1})
 	}
-	return web.DeclaredCheck{Check: &checks.Check{Name: name, Team: team, Severity: severity, Owner: owner, Edges: []checks.Edge{edge}}, Spec: "*/5 * * * *", Interval: 5 * time.Minute}
+	return web.DeclaredCheck{Check: &checks.Check{Name: name, Team: team, Severity: severity, Owner: owner, Edges: []checks.Edge{edge}}, Spec: "*/30 * * * *", Interval: 30 * time.Minute}
 }
 
 func side(source, kind, dataset string) checks.Side {

@@ -218,7 +218,7 @@ func (s *Server) getRun(c *gin.Context) {
 		return
 	}
 	v := runPage(run, segments, s.now())
-	v.Page = s.frame(c, "Run #"+v.Number, "/runs", "live-head", "live-why", "live-progress", "live-segments", "live-waits")
+	v.Page = s.frame(c, "Run #"+v.Number, "/runs", "live-head", "live-why", "live-progress", "live-segments", "live-waits", "live-plan")
 	s.render(c, http.StatusOK, "run", v)
 }
 

@@ -150,7 +150,7 @@ func TestMetricsKeepTheContract(t *testing.T) {
 		{"2", "records_compared_total", []string{"check", "names", "outcome", "mismatch"}},
 		{"1", "records_compared_total", []string{"check", "names", "outcome", "equal"}},
 		{"2", "findings_open", []string{"check", "names", "kind", "mismatch", "state", "confirmed"}},
-		{"0", "findings_open", []string{"check", "names", "kind", "duplicate", "state", "muted"}},
+		{"0", "findings_open", []string{"check", "names", "kind", "duplicate", "state", "confirmed"}},
 		{"1", "ledger_up", nil},
 		{"1", "config_last_reload_successful", nil},
 	} {

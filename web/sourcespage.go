@@ -105,7 +105,7 @@ func signOfSource(state string) sign {
 // signOfRole says whether the credentials may write, as the source last told.
 func signOfRole(st *SourceState) sign {
 	switch {
-	case st.ProbedAt.IsZero() || st.State == SourceUnknown:
+	case st.Facts.Product == "": // it has never answered
 		return sign{Tone: "idle", Icon: "dot", Word: "not known"}
 	case st.Facts.CanWrite:
 		return sign{Tone: "warn", Icon: "warn", Word: "can write", Title: "checks only read: give them credentials that cannot write"}

@@ -25,7 +25,7 @@ defaults: {settle: 1s}
 sources:
   shop: {kind: sqlite, url: "%[1]s/shop.db", team: shop}
   search: {kind: sqlite, url: "%[1]s/search.db", team: search}
-  slow: {kind: sqlite, url: "%[1]s/search.db", team: search, limits: {records_per_second: 100}}
+  slow: {kind: sqlite, url: "%[1]s/search.db", team: search, limits: {records_per_second: 800}}
 checks:
   orders-in-search:
     description: Orders found in the search carry the order's own status.
@@ -40,7 +40,7 @@ checks:
     fields: [status]
 `
 
-// walkStores makes two stores of 2,000 orders of which five differ, three of them
+// walkStores makes two stores of 20,000 orders of which five differ, three of them
 // in the same way, and returns the one with the copies.
 func walkStores(t *testing.T, dir string) (search *sql.DB) {
 	t.Helper()
@@ -52,7 +52,7 @@ func walkStores(t *testing.T, dir string) (search *sql.DB) {
 		for _, statement := range []string{
 			"PRAGMA journal_mode=WAL",
 			"CREATE TABLE orders (id INTEGER PRIMARY KEY NOT NULL, status TEXT NOT NULL, total TEXT NOT NULL, version INTEGER NOT NULL) STRICT",
-			"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 2000) INSERT INTO orders SELECT i, 'paid', printf('%d.50', i), 7 FROM n",
+			"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 20000) INSERT INTO orders SELECT i, 'paid', printf('%d.50', i), 7 FROM n",
 		} {
 			if _, err := db.ExecContext(t.Context(), statement); err != nil {
 				t.Fatal(err)
@@ -177,13 +177,14 @@ func TestPersonWalksThroughThePages(t *testing.T) {
 	b.do("press /", chromedp.KeyEvent("/"))
 	b.await("the search has the focus", "document.activeElement.id === 'search'")
 	// A driven key leaves its character behind, where a person's does not.
-	b.do("search", chromedp.SetValue(chromedp.ID("search"), ""), chromedp.SendKeys(chromedp.ID("search"), "777"+kb.Enter))
+	ask[string](b, "document.getElementById('search').value = ''")
+	b.do("search", chromedp.SendKeys(chromedp.ID("search"), "777"+kb.Enter))
 	b.await("the search's result", "location.search.includes('q=777') && document.querySelectorAll('tbody tr').length === 1")
 
 	b.visit("/checks/orders-slowly")
 	b.click("form[action='/checks/orders-slowly/runs'] button")
 	at("/runs/")
-	b.await("it runs", says("running"))
+	b.await("it reads", "document.getElementById('live-segments').innerText.includes('running')")
 	b.click("form[action$='/cancel'] button")
 	at("/runs/")
 	b.await("it was cancelled", says("cancelled by local user"))

@@ -14,28 +14,38 @@ import (
 
 // findingFlags choose findings.
 type findingFlags struct {
-	check, replica, state, kind, pattern, field, query string
-	limit                                              int
-	format                                             *choice
+	check, replica, pattern, field, query string
+	state, kind                           *choice
+	limit                                 int
+	format                                *choice
 }
 
 func (f *findingFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.check, "check", "", "only of this check")
 	flags.StringVar(&f.replica, "replica", "", "only in this replica")
-	flags.StringVar(&f.state, "state", "open", "only in this state: open, confirmed, regressed, acknowledged, muted, fixing, resolved, or all")
-	flags.StringVar(&f.kind, "kind", "", "only of this kind: mismatch, missing, extra, duplicate, unreadable")
+	f.state = oneOf(cmd, "state", "only in this state; open is all but resolved", "open", "open", "confirmed", "regressed", "acknowledged", "muted", "fixing", "resolved", "all")
+	f.kind = oneOf(cmd, "kind", "only of this kind", "", "mismatch", "missing", "extra", "duplicate", "unreadable")
 	flags.StringVar(&f.pattern, "pattern", "", "only those that differ in just these words")
 	flags.StringVar(&f.field, "field", "", "only those that differ in this field")
 	flags.StringVar(&f.query, "query", "", "only those with this text in their id or key")
 }
 
+// oneOf adds a flag that takes one of a few words.
+func oneOf(cmd *cobra.Command, name, usage, standard string, words ...string) *choice {
+	c := &choice{word: standard, words: words}
+	cmd.Flags().Var(c, name, usage)
+	// It fails only for a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
 func (f *findingFlags) asked() url.Values {
-	state := f.state
+	state := f.state.word
 	if state == "all" {
 		state = ""
 	}
-	return asked("check", f.check, "replica", f.replica, "state", state, "kind", f.kind, "pattern", f.pattern, "field", f.field, "q", f.query)
+	return asked("check", f.check, "replica", f.replica, "state", state, "kind", f.kind.word, "pattern", f.pattern, "field", f.field, "q", f.query)
 }
 
 func (c *cli) findingsCommand() *cobra.Command {

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"plumbline/configs"
+	"plumbline/cmd/plumbline/service"
 	"plumbline/drift"
 	"plumbline/ledger"
 	"plumbline/web"
@@ -59,7 +59,8 @@ func (c *cli) client(ctx context.Context) (*client, error) {
 		remote := &http.Client{Timeout: time.Minute}
 		return &client{do: remote.Do, base: "http://" + beside.Listen, close: l.Close}, nil
 	}
-	handler, err := web.NewAPI(web.Options{Ledger: l, Declared: declaredOf(config, c.now()), Version: thisBuild().Version, Now: c.now,
+	declared := service.Declare(config, c.now())
+	handler, err := web.NewAPI(web.Options{Ledger: l, Declared: func() *web.Declared { return declared }, Version: thisBuild().Version, Now: c.now,
 		Lens: drift.Lens{Masker: drift.NewMasker(l.MaskKey()), Scrub: c.scrub}})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -227,19 +228,4 @@ func (c *cli) with(ctx context.Context, do func(*client) error) error {
 		return err
 	}
 	return errors.Join(do(cl), cl.close())
-}
-
-// declaredOf is what a configuration declares, as the API tells of it.
-func declaredOf(config *configs.Config, now time.Time) func() *web.Declared {
-	d := &web.Declared{LoadedAt: now}
-	for i := range config.Checks {
-		name := config.Checks[i].Name
-		d.Checks = append(d.Checks, web.DeclaredCheck{Check: &config.Checks[i], Spec: config.Schedules[name], Interval: config.Interval(name, now)})
-	}
-	for _, name := range sourceNames(config) {
-		s := config.Sources[name]
-		d.Sources = append(d.Sources, web.DeclaredSource{Name: name, Kind: s.Kind, Team: s.Team, Connections: s.Connections,
-			RecordsPerSecond: s.RecordsPerSecond, Page: s.Page, Statement: s.StatementTimeout})
-	}
-	return func() *web.Declared { return d }
 }

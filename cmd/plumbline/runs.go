@@ -19,21 +19,21 @@ func (c *cli) runsCommand() *cobra.Command {
 }
 
 func (c *cli) listRunsCommand() *cobra.Command {
-	var check, replica, state, result string
+	var check, replica string
 	var limit int
 	cmd := &cobra.Command{Use: "list", Short: "List runs, the newest first", Args: atMost(0)}
 	flags := cmd.Flags()
 	flags.StringVar(&check, "check", "", "only of this check")
 	flags.StringVar(&replica, "replica", "", "only in this replica")
-	flags.StringVar(&state, "state", "", "only in this state: active, queued, running, settling, finished")
-	flags.StringVar(&result, "result", "", "only with this result: clean, drift, incomplete, error, cancelled")
+	state := oneOf(cmd, "state", "only in this state; active is queued or running", "", "active", "queued", "running", "settling", "finished")
+	result := oneOf(cmd, "result", "only with this result", "", "clean", "drift", "incomplete", "error", "cancelled")
 	flags.IntVar(&limit, "limit", 20, "how many at most")
 	format := output(cmd, "table", "json", "ndjson")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if limit < 1 {
 			return fmt.Errorf("--limit %d: want at least 1", limit)
 		}
-		query := asked("check", check, "replica", replica, "state", state, "result", result)
+		query := asked("check", check, "replica", replica, "state", state.word, "result", result.word)
 		return c.with(cmd.Context(), func(cl *client) error { return c.listRuns(cmd.Context(), cl, query, limit, format.word) })
 	}
 	return cmd

@@ -269,3 +269,36 @@ func TestServeOnATakenPort(t *testing.T) {
 	}
 	s.stop(syscall.SIGTERM)
 }
+
+// A demo takes another port where its own is taken, and says so.
+func TestDemoOnATakenPort(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	shopIn(t, dir)
+	writeConfig(t, dir, servedConfig)
+	s := serveIn(t, dir)
+	taken := strings.TrimPrefix(s.address, "http://")
+	said, err := exec.Command("plumbline", "demo", "--duration", "1s", "--listen", taken).CombinedOutput()
+	if err != nil || !strings.Contains(string(said), "another process listens on "+taken+", so the dashboard is at http://127.0.0.1:") {
+		t.Errorf("%v: %s", err, said)
+	}
+	s.stop(syscall.SIGTERM)
+}
+
+// A ledger of a newer version is named and left as it is.
+func TestServeOnANewerLedger(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	shopIn(t, dir)
+	writeConfig(t, dir, servedConfig)
+	s := serveIn(t, dir)
+	s.stop(syscall.SIGTERM)
+	execute(t, filepath.Join(dir, "plumbline.db"), `INSERT INTO ledger_version (version_id, is_applied) VALUES (9999, true)`)
+	cmd := exec.Command("plumbline", "serve", "--listen", "127.0.0.1:0")
+	cmd.Dir = dir
+	said, err := cmd.CombinedOutput()
+	var exited *exec.ExitError
+	if !errors.As(err, &exited) || exited.ExitCode() != 2 || !strings.Contains(string(said), "the ledger is of version 9999") {
+		t.Errorf("%v: %s", err, said)
+	}
+}

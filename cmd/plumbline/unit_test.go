@@ -139,7 +139,7 @@ func TestEveryFlagAndCommandSaysWhatItDoes(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	want := []string{"demo", "diff", "doctor", "explain", "init", "run", "schema", "serve", "sources", "validate", "version"}
+	want := []string{"demo", "diff", "doctor", "explain", "findings", "init", "run", "runs", "schema", "serve", "sources", "validate", "version"}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}

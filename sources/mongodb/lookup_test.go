@@ -25,7 +25,7 @@ func TestKeysAreFoundWhateverTheirTypeInTheStore(t *testing.T) {
 	}
 	document := bson.D{{Key: "b", Value: int32(1)}, {Key: "a", Value: bson.A{"x", 2.5}}}
 	for n, k := range []any{int32(5), int64(5), 5.0, decimal(t, "5.0"), 5.5, decimal(t, "5.5"), "5", bson.Binary{Subtype: 4, Data: u[:]}, text, oid, hex, true, bson.DateTime(1500),
-		bson.Binary{Data: []byte("x")}, bson.Binary{Subtype: 5, Data: []byte("x")}, bson.Binary{Subtype: 3, Data: u[:]}, document, math.NaN(), decimal(t, "NaN"), math.Inf(1), nil, bson.A{int32(5)}, "É", "é"} {
+		bson.Binary{Data: []byte("x")}, bson.Binary{Subtype: 5, Data: []byte("x")}, bson.Binary{Subtype: 3, Data: u[:]}, document, math.NaN(), decimal(t, "NaN"), math.Inf(1), nil, bson.A{int32(5)}, "É", "é", 0.1, decimal(t, "0.1"), decimal(t, "0.1000000000000000055511151231257827")} {
 		shop.insert("kinds", bson.D{{Key: "_id", Value: n}, {Key: "k", Value: k}})
 	}
 	shop.insert("kinds", bson.D{{Key: "_id", Value: 99}})
@@ -42,6 +42,7 @@ func TestKeysAreFoundWhateverTheirTypeInTheStore(t *testing.T) {
 		{sources.Text("5"), "6"}, {sources.UUID(u), "7 8"}, {sources.Text(text), "7 8"}, {sources.ObjectID(oid), "9 10"}, {sources.Text(hex), "9 10"},
 		{sources.Bool(true), "11"}, {sources.Time(time.UnixMilli(1500), 3), "12"}, {sources.Bytes([]byte("x")), "13 14"}, {sources.Bytes(u[:]), "15"}, {member, "16"},
 		{sources.Float(math.NaN()), "17"}, {sources.DecimalNaN(), "18"}, {sources.Float(math.Inf(1)), "19"}, {sources.Text("é"), "23"}, {sources.Text("e"), ""}, {sources.Int(6), ""},
+		{sources.Float(0.1), "24 25"}, {parsed(t, "0.10"), "24 25"}, {parsed(t, "0.1000000000000000055511151231257827"), "26"}, {sources.Float32(0.1), ""},
 	}
 	for _, test := range tests {
 		var got string

@@ -227,3 +227,40 @@ func TestHostileNames(t *testing.T) {
 		}
 	}
 }
+
+// A float and the decimal it is written as are one key, whichever the column holds.
+func TestFloatsAndDecimalsFindEachOther(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t, "")
+	d.exec(`CREATE TABLE f (k double precision PRIMARY KEY, n int); CREATE TABLE r (k real PRIMARY KEY, n int); CREATE TABLE d (k numeric PRIMARY KEY, n int);
+		INSERT INTO f VALUES (0.1, 0), (12.34, 1), (0.30000000000000004, 2), (3, 3), (18446744073709551616, 4), ('NaN', 5), ('-Infinity', 6);
+		INSERT INTO d SELECT k::text::numeric, n FROM f WHERE n NOT IN (4); INSERT INTO d VALUES (18446744073709551616, 4), (0.1000000000000000055511151231257827, 7);
+		INSERT INTO r VALUES (0.1, 0), (0.5, 1)`)
+	s := d.open()
+	for _, c := range []struct {
+		key     sources.Value
+		f, d, r []int64
+	}{
+		{sources.Float(0.1), []int64{0}, []int64{0}, nil},
+		{decimal(t, "0.10"), []int64{0}, []int64{0}, nil},
+		{decimal(t, "0.1000000000000000055511151231257827"), nil, []int64{7}, nil},
+		{sources.Float(12.34), []int64{1}, []int64{1}, nil},
+		{decimal(t, "12.34"), []int64{1}, []int64{1}, nil},
+		{sources.Float(0.30000000000000004), []int64{2}, []int64{2}, nil},
+		{sources.Float(0.3), nil, nil, nil},
+		{sources.Int(3), []int64{3}, []int64{3}, nil},
+		{sources.Float(1 << 64), []int64{4}, []int64{4}, nil},
+		{decimal(t, "18446744073709551616"), []int64{4}, []int64{4}, nil},
+		{decimal(t, "18446744073709552000"), nil, nil, nil},
+		{sources.Float32(0.1), nil, nil, []int64{0}},
+		{sources.Float(float64(float32(0.1))), nil, nil, []int64{0}},
+		{decimal(t, "0.5"), nil, nil, []int64{1}},
+	} {
+		for table, want := range map[string][]int64{"f": c.f, "d": c.d, "r": c.r} {
+			ds := &sources.Dataset{Name: table, Key: []string{"k"}, Fields: []string{"n"}}
+			if got := serials(lookupAll(t, s, ds, 10, sources.Key{c.key})); !slices.Equal(got, want) {
+				t.Errorf("%s %s in %s: %v, want %v", c.key.Kind(), c.key, table, got, want)
+			}
+		}
+	}
+}

@@ -154,3 +154,21 @@ func TestARecordLargerThanWeReadIsSkippedWithItsKey(t *testing.T) {
 		}
 	}
 }
+
+// SQLite keeps the decimals of a NUMERIC column as floats; another store's
+// decimals are found all the same.
+func TestDecimalsFindTheFloatsTheyAreWrittenAs(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "CREATE TABLE t (k DECIMAL(10,2) PRIMARY KEY)", "INSERT INTO t VALUES ('0.10'), ('12.34'), ('3.00'), (-99.99)")
+	d := sources.Dataset{Name: "t", Key: []string{"k"}}
+	for text, want := range map[string]string{"0.10": "float 0.1", "12.34": "float 12.34", "3": "int 3", "-99.99": "float -99.99",
+		"0.1000000000000000055511151231257827021181583404541015625": "", "0.11": ""} {
+		v, err := sources.ParseDecimal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := keys(s.lookup(t, &d, sources.Key{v})); len(got) > 1 || want != strings.Join(got, " ") {
+			t.Errorf("%s finds %v, want %s", text, got, want)
+		}
+	}
+}

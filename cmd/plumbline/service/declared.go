@@ -12,8 +12,8 @@ import (
 	"plumbline/web"
 )
 
-// declare is what pages and API tell of a configuration: all but its secrets.
-func declare(config *configs.Config, at time.Time) *web.Declared {
+// Declare is what pages and API tell of a configuration: all but its secrets.
+func Declare(config *configs.Config, at time.Time) *web.Declared {
 	d := &web.Declared{LoadedAt: at}
 	for i := range config.Checks {
 		check := &config.Checks[i]

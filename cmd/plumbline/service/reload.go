@@ -57,13 +57,12 @@ func (s *Service) Reload(ctx context.Context) {
 	}
 	hash := config.Hash(s.ledger.MaskKey())
 	if hash != before.hash {
-		readers := s.readers.Next(config.Sources)
+		readers := s.readers.Load().Next(config.Sources)
 		if err := s.auditor.Reload(ctx, scheduled(config, s.ledger.MaskKey()), hash, readers.Find); err != nil {
 			s.refuse(fmt.Errorf("take over the configuration: %w", err))
 			return
 		}
-		s.retire(s.readers)
-		s.readers = readers
+		s.retire(s.readers.Swap(readers))
 	}
 	s.take(config, time.Now())
 	s.o.Log.Info("configuration read", "checks", len(config.Checks), "sources", len(config.Sources), "changed", hash != before.hash)

@@ -56,11 +56,12 @@ type Service struct {
 	prober  *web.Prober
 	metrics *web.Metrics
 
-	mu      sync.Mutex // of a reload, and of what follows
-	readers *Readers
-	retired []*Readers // of earlier configurations, not yet closed
-
 	inForce atomic.Pointer[inForce]
+	readers atomic.Pointer[Readers] // of the configuration in force
+
+	mu      sync.Mutex // held while a configuration is taken over
+	retired []*Readers // of earlier configurations, perhaps not yet closed
+
 	failed  chan error
 	end     context.CancelFunc // of all that runs beside the auditor
 	running sync.WaitGroup
@@ -75,48 +76,51 @@ type inForce struct {
 	declared *web.Declared
 }
 
-// Start opens the ledger and begins to work and to serve. What it has opened it
-// closes again where it fails, the listener too.
-func Start(ctx context.Context, o Options) (s *Service, err error) {
-	s = &Service{o: o, events: web.NewEvents(), failed: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, o.Listener.Close(), s.release())
-		}
-	}()
-	watch := func(c ledger.Change) {
-		s.events.Publish(c)
-		if o.Watch != nil {
-			o.Watch(c)
-		}
+// Start opens the ledger and begins to work and to serve. ctx bounds the start
+// alone. What was opened is closed again where it fails, the listener too.
+func Start(ctx context.Context, o Options) (*Service, error) {
+	s := &Service{o: o, events: web.NewEvents(), metrics: web.NewMetrics(o.Version), failed: make(chan error, 1)}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, o.Listener.Close(), s.release())
 	}
-	if s.ledger, err = ledger.Open(ctx, o.Config.Ledger.Reveal(), ledger.Options{Watch: watch}); err != nil {
-		return nil, fmt.Errorf("open the ledger %s: %w", ledgerName(o.Config), err)
-	}
-	s.metrics = web.NewMetrics(o.Version)
-	s.prober = web.NewProber(web.ProberOptions{Sources: s.allReaders, Every: o.ProbeEvery, Changed: watch, Scrub: o.Scrub})
-	s.readers = NewReaders(o.Config.Sources, ReaderOptions{OnWait: s.waited, OnQuery: s.metrics.Queried})
-	s.take(o.Config, time.Now())
+	return s, nil
+}
 
-	lens := drift.Lens{Masker: drift.NewMasker(s.ledger.MaskKey()), Scrub: o.Scrub}
+func (s *Service) start(ctx context.Context) (err error) {
+	config := s.o.Config
+	if s.ledger, err = ledger.Open(ctx, config.Ledger.Reveal(), ledger.Options{Watch: s.changed}); err != nil {
+		return fmt.Errorf("open the ledger %s: %w", ledgerName(config), err)
+	}
+	s.prober = web.NewProber(web.ProberOptions{Sources: s.allReaders, Every: s.o.ProbeEvery, Changed: s.changed, Scrub: s.o.Scrub})
+	s.readers.Store(NewReaders(config.Sources, ReaderOptions{OnWait: s.waited, OnQuery: s.metrics.Queried}))
+	s.take(config, time.Now())
+	lens := drift.Lens{Masker: drift.NewMasker(s.ledger.MaskKey()), Scrub: s.o.Scrub}
 	if s.auditor, err = s.startAuditor(ctx, lens); err != nil {
-		return nil, err
+		return err
 	}
 	server, err := web.New(web.Options{Ledger: s.ledger, Auditor: s.auditor, Declared: s.Declared, Sources: s.prober.States,
-		Metrics: s.metrics, Events: s.events, Lens: lens, Version: o.Version, Log: o.Log})
+		Metrics: s.metrics, Events: s.events, Lens: lens, Version: s.o.Version, Log: s.o.Log})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare the pages: %w", err), s.stopAuditor())
+		return errors.Join(fmt.Errorf("prepare the pages: %w", err), s.stopAuditor())
 	}
 	beside, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.end = end
 	s.running.Go(func() {
-		if err := server.Serve(beside, o.Listener); err != nil {
+		if err := server.Serve(beside, s.o.Listener); err != nil {
 			s.failed <- err
 		}
 	})
 	s.running.Go(func() { s.prober.Run(beside) })
 	s.running.Go(func() { s.watchConfig(beside) })
-	return s, nil
+	return nil
+}
+
+// changed hears of what changes in the ledger.
+func (s *Service) changed(c ledger.Change) {
+	s.events.Publish(c)
+	if s.o.Watch != nil {
+		s.o.Watch(c)
+	}
 }
 
 func (s *Service) startAuditor(ctx context.Context, lens drift.Lens) (*auditor.Auditor, error) {
@@ -128,7 +132,7 @@ func (s *Service) startAuditor(ctx context.Context, lens drift.Lens) (*auditor.A
 	process := ledger.Process{ID: rand.Text(), Host: host, PID: os.Getpid(), Version: s.o.Version,
 		Listen: s.o.Listener.Addr().String(), StartedAt: time.Now()}
 	a, err := auditor.Start(ctx, auditor.Options{Ledger: s.ledger, Checks: scheduled(now.config, s.ledger.MaskKey()), Hash: now.hash,
-		Readers: s.readers.Find, Lens: lens, Process: process, Workers: s.o.Workers, Log: s.o.Log, Observer: s.metrics})
+		Readers: s.readers.Load().Find, Lens: lens, Process: process, Workers: s.o.Workers, Log: s.o.Log, Observer: s.metrics})
 	if err != nil {
 		return nil, fmt.Errorf("start the auditor: %w", err)
 	}
@@ -137,7 +141,7 @@ func (s *Service) startAuditor(ctx context.Context, lens drift.Lens) (*auditor.A
 
 // take makes a configuration the one in force.
 func (s *Service) take(config *configs.Config, at time.Time) {
-	declared := declare(config, at)
+	declared := Declare(config, at)
 	s.metrics.Declare(declared)
 	s.inForce.Store(&inForce{config: config, hash: config.Hash(s.ledger.MaskKey()), declared: declared})
 }
@@ -174,12 +178,7 @@ func (s *Service) waited(w sources.Wait) {
 	s.metrics.Waited(w)
 }
 
-func (s *Service) allReaders() map[string]*sources.Reader {
-	s.mu.Lock()
-	readers := s.readers
-	s.mu.Unlock()
-	return readers.All()
-}
+func (s *Service) allReaders() map[string]*sources.Reader { return s.readers.Load().All() }
 
 // drainWithin is how long work under way may take to reach a place where it can
 // be left: a page read, and its cursor kept.
@@ -212,8 +211,8 @@ func (s *Service) release() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	if s.readers != nil {
-		for _, r := range append(s.retired, s.readers) {
+	if readers := s.readers.Load(); readers != nil {
+		for _, r := range append(s.retired, readers) {
 			errs = append(errs, r.Close())
 		}
 	}
