@@ -82,7 +82,7 @@ func (s *service) open() ([]auditor.Check, checks.Readers, error) {
 		for _, side := range []string{"owner", "replica"} {
 			readers[s.name(i)+"-"+side] = shop.readers[side]
 		}
-		list = append(list, auditor.Check{Check: check, Spec: s.Spec, Schedule: schedule})
+		list = append(list, auditor.Check{Check: check, Spec: s.Spec, Schedule: schedule, Hash: "the check"})
 	}
 	return list, func(name string) (*sources.Reader, error) {
 		if r := readers[name]; r != nil {

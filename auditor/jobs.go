@@ -143,8 +143,12 @@ func (a *Auditor) newClient() (*river.Client[*sql.Tx], error) {
 	river.AddWorker(workers, &worker[segmentJob]{do: a.workSegment})
 	river.AddWorker(workers, &worker[confirmJob]{do: a.workConfirm})
 	client, err := river.NewClient(driverOf(a.ledger), &river.Config{
-		ID:                          a.me,
-		Queues:                      map[string]river.QueueConfig{queueBegin: {MaxWorkers: a.options.Workers}, queueRead: {MaxWorkers: a.options.Workers}, queueConfirm: {MaxWorkers: max(2, a.options.Workers/2)}},
+		ID: a.me,
+		Queues: map[string]river.QueueConfig{
+			queueBegin:   {MaxWorkers: 4 * a.options.Workers}, // they mostly wait for stores to answer
+			queueRead:    {MaxWorkers: a.options.Workers},
+			queueConfirm: {MaxWorkers: a.options.Workers},
+		},
 		Workers:                     workers,
 		FetchCooldown:               fetchPause,
 		FetchPollInterval:           pollEvery,

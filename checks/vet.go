@@ -69,6 +69,9 @@ func (v *vetting) key(c *Comparison, i int) {
 		if s.t.Nullable && s.t.Kind != sources.KindAbsent {
 			v.warn(s.path, "%s may be null: a record whose key is null can be matched with nothing and counts as unreadable", s.name)
 		}
+		if s.t.Kind == sources.KindFloat {
+			v.warn(s.path, "%s is %s: keys of floats meet only where both sides hold the very same number: choose another key", s.name, typeWords(s.t))
+		}
 		if s.t.Kind == sources.KindList || s.t.Kind == sources.KindDocument {
 			v.refuse(s.path, "%s is %s, which cannot be a key", s.name, typeWords(s.t))
 			return

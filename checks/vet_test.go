@@ -138,6 +138,8 @@ func TestVetKeys(t *testing.T) {
 		{owner: uuid, replica: text, forms: [2]KeyForm{{As: sources.KindText}, {}}},
 		{owner: zoned, replica: naive("timestamp"), want: "choose another key"},
 		{owner: null, replica: bigint, want: "owner.key[0]: id may be null", warning: true},
+		{owner: declared(sources.KindFloat, "real"), replica: declared(sources.KindDecimal, "numeric"),
+			want: "owner.key[0]: id is real: keys of floats meet only where both sides hold the very same number", warning: true},
 		{owner: list, replica: list, want: "id is array, which cannot be a key"},
 	} {
 		check := &Check{Name: "c", Edges: []Edge{{Name: "copy"}}}

@@ -1,198 +1,171 @@
-package drift
+package drift_test
 
 import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"plumbline/checks"
+	"plumbline/drift"
 	"plumbline/sources"
 )
 
-// expected is the life of a finding once more, as a person would write it down:
-// a line for each state, a column for each event. "-" is refused, "=" changes
-// nothing at all.
-const expected = `
-               seen          cleared   not-read  acknowledge   accept        mute   unmute     fix-begun  fix-ended
-none           confirmed     =         =         -             -             -      -          -          -
-confirmed      confirmed     resolved  =         acknowledged  acknowledged  muted  -          fixing     -
-regressed      regressed     resolved  =         acknowledged  acknowledged  muted  -          fixing     -
-acknowledged   acknowledged  resolved  =         acknowledged  acknowledged  muted  -          fixing     -
-muted          muted         resolved  =         acknowledged  acknowledged  muted  confirmed  fixing     -
-fixing         fixing        resolved  =         -             -             -      -          -          confirmed
-resolved       regressed     resolved  =         -             -             -      -          -          -
+// legal is the life of a finding as words.md of the design tells it, written
+// down a second time: a line for each state, what may happen, and what comes of it.
+const legal = `
+(none)        seen=confirmed
+confirmed     seen=confirmed cleared=resolved acknowledge=acknowledged accept=acknowledged mute=muted fix-begun=fixing
+regressed     seen=regressed cleared=resolved acknowledge=acknowledged accept=acknowledged mute=muted fix-begun=fixing
+acknowledged  seen=acknowledged cleared=resolved acknowledge=acknowledged accept=acknowledged mute=muted fix-begun=fixing
+muted         seen=muted cleared=resolved acknowledge=acknowledged accept=acknowledged mute=muted unmute=confirmed fix-begun=fixing
+fixing        seen=fixing cleared=resolved fix-ended=confirmed
+resolved      seen=regressed cleared=resolved
 `
 
-func expectedLife(t *testing.T) map[State]map[Event]string {
-	t.Helper()
-	lines := strings.Split(strings.TrimSpace(expected), "\n")
-	events := strings.Fields(lines[0])
-	if len(events) != len(Events()) || len(lines)-2 != len(States()) {
-		t.Fatalf("the table has %d events and %d states", len(events), len(lines)-2)
-	}
-	life := map[State]map[Event]string{}
-	for _, line := range lines[1:] {
+func legalMoves() map[string]string {
+	moves := map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(legal)) {
 		words := strings.Fields(line)
-		state := State(strings.TrimPrefix(words[0], "none"))
-		life[state] = map[Event]string{}
-		for i, to := range words[1:] {
-			life[state][Event(strings.ReplaceAll(events[i], "-", " "))] = to
+		from := strings.Replace(words[0], "(none)", "", 1)
+		for _, move := range words[1:] {
+			event, to, _ := strings.Cut(move, "=")
+			moves[from+" "+strings.ReplaceAll(event, "-", " ")] = to
 		}
 	}
-	return life
+	return moves
 }
 
-var lifeBegan = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	s := uint64(time.Now().UnixNano())
+	if given := os.Getenv("PLUMBLINE_TEST_SEED"); given != "" {
+		var err error
+		if s, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("PLUMBLINE_TEST_SEED=%d repeats this", s)
+	return s
+}
 
-// randomObservation is anything that may happen to a finding at a time.
-func randomObservation(r *rand.Rand, at time.Time) Observation {
-	o := Observation{Event: Events()[r.IntN(len(Events()))], At: at, Actor: []string{Plumbline, "ada"}[r.IntN(2)], Run: fmt.Sprint("R", r.IntN(9))}
+func observation(r *rand.Rand, at time.Time) drift.Observation {
+	o := drift.Observation{Event: drift.Events()[r.IntN(len(drift.Events()))], At: at, Actor: "ada", Run: "r1"}
+	if r.IntN(2) == 0 { // reads are most of what happens
+		o.Event = []drift.Event{drift.Seen, drift.Cleared, drift.NotRead}[r.IntN(3)]
+	}
 	switch o.Event {
-	case Seen:
-		kinds := []checks.DifferenceKind{checks.Mismatch, checks.Missing, checks.Duplicate}
+	case drift.Seen:
 		o.FirstSeen = at.Add(-time.Duration(r.IntN(60)) * time.Second)
-		o.Finding = &Finding{ID: "F-1", Check: "orders", Replica: "search", Key: sources.Key{sources.Int(1)}, KeyText: "id=1",
-			Kind: kinds[r.IntN(3)], Reason: fmt.Sprint("reason ", r.IntN(5)), Pattern: fmt.Sprint("pattern ", r.IntN(5)),
-			// A read knows nothing of the life; whatever stands here is not taken over.
-			State: Muted, Seen: 77, Regressions: 77, Revision: 77, MutedUntil: at, Accepted: true}
-	case Cleared:
+		o.Finding = &drift.Finding{ID: "F-1", Check: "c", Replica: "r", Key: sources.Key{sources.Int(1)}, KeyText: "id=1",
+			Kind: []checks.DifferenceKind{checks.Mismatch, checks.Missing, checks.Duplicate}[r.IntN(3)],
+			// A read knows nothing of a life; whatever stands here is not taken over.
+			State: drift.Muted, Seen: 77, Regressions: 77, Revision: 77, MutedUntil: at, Accepted: true}
+	case drift.Cleared:
 		o.Resolution = []string{checks.ClearedEqual, checks.ClearedGone, checks.ClearedOutOfScope}[r.IntN(3)]
-	case Mute:
+	case drift.Mute:
 		o.Until = at.Add(time.Hour)
 	}
 	return o
 }
 
-// Whatever is observed in whatever order, a finding lives by the table: what was
-// not read changes nothing, only a read resolves, revisions rise, who it is
-// stays, and each return is counted.
-func TestEveryHistoryIsALife(t *testing.T) {
+// Whatever happens, in whatever order: only legal moves, nothing resolved that
+// was not read, and every change named.
+func TestLifeOverRandomHistories(t *testing.T) {
 	t.Parallel()
-	life := expectedLife(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	visited := map[string]int{}
-	for n := range 100_000 {
-		r := rand.New(rand.NewPCG(seed, uint64(n)))
-		var f *Finding
-		regressions, seen := int64(0), int64(0)
-		at := lifeBegan
-		for range 1 + r.IntN(12) {
-			at = at.Add(time.Duration(r.IntN(100)) * time.Second)
-			o := randomObservation(r, at)
-			state := State("")
-			var before *Finding
-			if f != nil {
-				state = f.State
-				kept := *f
-				before = &kept
+	s := seed(t)
+	r := rand.New(rand.NewPCG(s, 1))
+	moves := legalMoves()
+	met := map[string]bool{}
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for history := range 100_000 {
+		var f *drift.Finding
+		at := begin
+		for range 1 + r.IntN(20) {
+			at = at.Add(time.Duration(1+r.IntN(600)) * time.Second)
+			o := observation(r, at)
+			after, line, changed, err := drift.Next(f, o)
+			if why := wrong(f, after, o, line, changed, err, moves); why != "" {
+				t.Fatalf("seed %d, history %d, %s: %s\nbefore %+v\nafter  %+v", s, history, o.Event, why, f, after)
 			}
-			want := life[state][o.Event]
-			after, line, changed, err := Next(f, o)
-			if why := judgeStep(before, f, after, o, line, changed, err, want); why != "" {
-				t.Fatalf("seed %d, history %d: %s of what is %q: %s\nbefore %+v\nafter %+v\nline %+v", seed, n, o.Event, state, why, before, after, line)
+			if f != nil && err == nil {
+				met[string(f.State)+" "+string(o.Event)] = true
 			}
-			visited[string(state)+"/"+string(o.Event)]++
-			if err == nil && o.Event == Seen {
-				seen++
-				if state == Resolved {
-					regressions++
-				}
-			}
-			if f = after; f != nil && (f.Regressions != regressions || f.Seen != seen) {
-				t.Fatalf("seed %d, history %d: %d regressions and seen %d times, want %d and %d", seed, n, f.Regressions, f.Seen, regressions, seen)
-			}
+			f = after
 		}
 	}
-	for state, events := range life {
-		for event := range events {
-			if visited[string(state)+"/"+string(event)] == 0 {
-				t.Errorf("no history saw %s of what is %q", event, state)
-			}
+	for move := range moves {
+		if !strings.HasPrefix(move, " ") && !met[move] {
+			t.Errorf("no history has met %s", move)
 		}
 	}
 }
 
-// judgeStep says what is wrong with one step of a life; "" where nothing is.
-func judgeStep(before, input, after *Finding, o Observation, line Transition, changed bool, err error, want string) string {
-	if !cmp.Equal(before, input) {
-		return "what went in was changed"
-	}
-	var refused *NotPossible
-	switch {
-	case want == "-":
-		if !errors.As(err, &refused) || changed || after != input {
-			return fmt.Sprintf("it is not refused: %v", err)
-		}
-		if refused.Event != o.Event || before != nil && !strings.Contains(err.Error(), before.ID) {
-			return "the refusal does not say what: " + err.Error()
-		}
-		return ""
-	case err != nil:
-		return "it is refused: " + err.Error()
-	case want == "=":
-		if changed || after != input {
-			return "it changes something"
-		}
-		return ""
-	case string(after.State) != want:
-		return "it leads to " + string(after.State)
-	case !slices.Contains(States(), after.State):
-		return "no such state"
-	}
-	from, revision := State(""), int64(0)
+// wrong says which law a step broke; "" for none.
+func wrong(before, after *drift.Finding, o drift.Observation, line drift.Transition, changed bool, err error, moves map[string]string) string {
+	from := drift.State("")
 	if before != nil {
-		from, revision = before.State, before.Revision
+		from = before.State
+	}
+	if o.Event == drift.NotRead {
+		if err != nil || changed || after != before {
+			return "what was not read changed something"
+		}
+		return ""
+	}
+	to, allowed := moves[string(from)+" "+string(o.Event)]
+	if !allowed {
+		var refused *drift.NotPossible
+		switch {
+		case before == nil && o.Event == drift.Cleared:
+			if err != nil || after != nil || changed {
+				return "clearing what never differed made something"
+			}
+		case !errors.As(err, &refused):
+			return fmt.Sprintf("an illegal move was not refused: %v", err)
+		case after != before || changed:
+			return "a refused move changed something"
+		}
+		return ""
 	}
 	switch {
-	case after.Revision != revision+1:
-		return "the revision does not rise by one"
-	case after.State != from && !changed:
-		return "a new state makes no line in the timeline"
-	case changed && (line.From != from || line.To != after.State || line.Event != o.Event || line.At != o.At || line.Actor != o.Actor || line.Run != o.Run):
-		return "the line does not say who did what and when"
-	case from.Open() && after.State == Resolved && (o.Event != Cleared || after.Resolution != o.Resolution || after.ResolvedAt != o.At):
-		return "it is resolved by what was no read, or without saying why"
-	case after.State.Open() && (after.Resolution != "" || !after.ResolvedAt.IsZero()):
-		return "it is open and says why it was resolved"
-	case after.State == Muted != !after.MutedUntil.IsZero():
-		return "it is muted until no time, or not muted until some time"
-	case before != nil && (after.ID != before.ID || after.Check != before.Check || after.Replica != before.Replica || !after.Key.Equal(before.Key)):
-		return "it is another finding"
-	}
-	if o.Event == Seen {
-		return judgeSeen(before, after, o, from)
-	}
-	read := *before
-	read.CheckedAt = after.CheckedAt
-	if o.Event == Cleared && after.CheckedAt != o.At {
-		return "it does not say when it was read"
-	}
-	if o.Event != Cleared && after.CheckedAt != before.CheckedAt {
-		return "it says it was read"
-	}
-	if after.Kind != before.Kind || after.LastSeen != before.LastSeen || after.Seen != before.Seen || after.FirstSeen != before.FirstSeen || after.Pattern != before.Pattern {
-		return "it changes what was seen"
-	}
-	return ""
-}
-
-func judgeSeen(before, after *Finding, o Observation, from State) string {
-	switch {
-	case after.Kind != o.Finding.Kind || after.Reason != o.Finding.Reason || after.Pattern != o.Finding.Pattern || after.KeyText != o.Finding.KeyText:
-		return "it does not hold what was read"
-	case after.LastSeen != o.At || after.CheckedAt != o.At:
-		return "it does not say when it was seen"
-	case !from.Open() && (after.FirstSeen != o.FirstSeen || after.ConfirmedAt != o.At || after.Accepted):
-		return "a new life does not begin anew"
-	case from.Open() && (after.FirstSeen != before.FirstSeen || after.ConfirmedAt != before.ConfirmedAt || after.Accepted != before.Accepted):
-		return "a life begins anew within"
+	case err != nil:
+		return "a legal move was refused: " + err.Error()
+	case string(after.State) != to:
+		return fmt.Sprintf("went to %s, want %s", after.State, to)
+	case after.State == drift.Resolved && from != drift.Resolved && o.Event != drift.Cleared:
+		return "resolved by something other than a read"
+	case before != nil && after.Revision != before.Revision+1, before == nil && after.Revision != 1:
+		return "the revision did not rise by one"
+	case from != after.State && !changed:
+		return "a change of state is no line of the timeline"
+	case changed && (line.From != from || line.To != after.State || !line.At.Equal(o.At) || line.Actor == "" || line.Event != o.Event):
+		return fmt.Sprintf("the timeline says %+v", line)
+	case (after.State == drift.Muted) == after.MutedUntil.IsZero():
+		return "muted until never, or not muted until some time"
+	case (after.State == drift.Resolved) == after.ResolvedAt.IsZero():
+		return "resolved at no time, or open and resolved at some"
+	case before != nil && after.Seen < before.Seen, before != nil && after.Regressions < before.Regressions:
+		return "a count fell"
+	case before != nil && (after.Regressions > before.Regressions) != (from == drift.Resolved && after.State == drift.Regressed):
+		return "regressions do not count the times it came back"
+	case before != nil && (after.ID != before.ID || !after.Key.Equal(before.Key)):
+		return "it became another finding"
+	case o.Event == drift.Seen && (from == "" || from == drift.Resolved) && !after.FirstSeen.Equal(o.FirstSeen):
+		return "a new life does not begin when the difference was first read"
+	case o.Event == drift.Seen && from.Open() && !after.FirstSeen.Equal(before.FirstSeen):
+		return "an open finding was first seen anew"
+	case o.Event == drift.Seen && (after.Kind != o.Finding.Kind || after.KeyText != o.Finding.KeyText || !after.LastSeen.Equal(o.At) || !after.CheckedAt.Equal(o.At)):
+		return "it does not hold what was read, or when"
+	case o.Event != drift.Seen && (after.Kind != before.Kind || after.Seen != before.Seen || !after.LastSeen.Equal(before.LastSeen)):
+		return "what was seen changed and nothing was seen"
+	case o.Event == drift.Cleared && !after.CheckedAt.Equal(o.At), o.Event != drift.Cleared && o.Event != drift.Seen && !after.CheckedAt.Equal(before.CheckedAt):
+		return "when it was last read is not when it was"
 	}
 	return ""
 }
@@ -200,84 +173,29 @@ func judgeSeen(before, after *Finding, o Observation, from State) string {
 // A read that came to no last word moves no finding.
 func TestOnlyLastWordsAreObserved(t *testing.T) {
 	t.Parallel()
-	suspect := &checks.Suspect{FirstSeen: lifeBegan}
-	read := &Finding{ID: "F-1"}
-	for _, row := range []struct {
-		verdict checks.Verdict
-		want    Event
-	}{
-		{checks.Verdict{Suspect: suspect, Outcome: checks.Confirmed}, Seen},
-		{checks.Verdict{Suspect: suspect, Outcome: checks.Cleared, Cleared: checks.ClearedGone}, Cleared},
-		{checks.Verdict{Suspect: suspect, Outcome: checks.Renewed}, ""},
-		{checks.Verdict{Suspect: suspect, Outcome: checks.Unsettled}, ""},
-		{checks.Verdict{Suspect: suspect, Outcome: checks.Unread}, ""},
-	} {
-		o, ok := Observe(&row.verdict, read, lifeBegan, "R1")
-		if ok != (row.want != "") || o.Event != row.want {
-			t.Errorf("%s: got %+v, %v", row.verdict.Outcome, o, ok)
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	suspect, read := &checks.Suspect{FirstSeen: at}, &drift.Finding{ID: "F-1"}
+	for outcome, want := range map[checks.Outcome]drift.Event{checks.Confirmed: drift.Seen, checks.Cleared: drift.Cleared,
+		checks.Renewed: "", checks.Unsettled: "", checks.Unread: ""} {
+		o, ok := drift.Observe(&checks.Verdict{Suspect: suspect, Outcome: outcome, Cleared: checks.ClearedGone}, read, at, "R1")
+		if ok != (want != "") || o.Event != want {
+			t.Errorf("%s: got %+v, %v", outcome, o, ok)
 		}
-		if o.Event == Seen && (o.Finding != read || o.FirstSeen != lifeBegan) || o.Event == Cleared && o.Resolution != checks.ClearedGone {
-			t.Errorf("%s: got %+v", row.verdict.Outcome, o)
+		if o.Event == drift.Seen && (o.Finding != read || !o.FirstSeen.Equal(at)) || o.Event == drift.Cleared && o.Resolution != checks.ClearedGone {
+			t.Errorf("%s: got %+v", outcome, o)
 		}
 	}
 }
 
-func TestStandings(t *testing.T) {
+func TestStatesAndEventsAreAllInTheTable(t *testing.T) {
 	t.Parallel()
-	at := lifeBegan
-	for _, row := range []struct {
-		name   string
-		was    Consistency
-		result checks.Result
-		open   int64
-		want   Consistency
-		ok     bool // it counts as a success
-	}{
-		{"all equal", Unknown, checks.Clean, 0, InSync, true},
-		{"all equal that was read, with drift known elsewhere", InSync, checks.Clean, 1, Drifted, true},
-		{"drift", InSync, checks.Drift, 3, Drifted, true},
-		{"drift that was omitted", InSync, checks.Drift, 0, Drifted, true},
-		{"half of it read", InSync, checks.Incomplete, 0, Unknown, false},
-		{"half of it read, with drift known", Drifted, checks.Incomplete, 2, Drifted, false},
-		{"nothing read", InSync, checks.Error, 0, Unknown, false},
-		{"nothing read, with drift known", Drifted, checks.Error, 2, Unknown, false},
-		{"cancelled", InSync, checks.Cancelled, 0, InSync, true},
-	} {
-		was := Standing{Consistency: row.was, Since: at, LastRun: "R1", LastResult: checks.Clean, LastSuccess: at, Coverage: 1}
-		now := at.Add(time.Hour)
-		next := was.Conclude("R2", row.result, "why", 0.5, row.open, now)
-		if next.Consistency != row.want || (next.LastSuccess == now) != (row.ok && row.result != checks.Cancelled) {
-			t.Errorf("%s: got %+v", row.name, next)
-		}
-		if (next.Since == now) != (row.want != row.was) {
-			t.Errorf("%s: since %v", row.name, next.Since)
-		}
-		if row.result == checks.Cancelled && next != was {
-			t.Errorf("%s: it changed to %+v", row.name, next)
+	moves := legalMoves()
+	for _, s := range drift.States() {
+		if _, ok := moves[string(s)+" seen"]; !ok {
+			t.Errorf("the table does not know %s", s)
 		}
 	}
-}
-
-func TestHealth(t *testing.T) {
-	t.Parallel()
-	at := lifeBegan
-	for _, row := range []struct {
-		name     string
-		s        Standing
-		now      time.Duration
-		interval time.Duration
-		want     Health
-	}{
-		{"no schedule", Standing{LastResult: checks.Error}, 0, 0, Paused},
-		{"new", Standing{}, time.Minute, time.Minute, OK},
-		{"new, and never run", Standing{}, 4 * time.Minute, time.Minute, Stale},
-		{"in time", Standing{LastResult: checks.Clean, LastSuccess: at.Add(time.Hour)}, time.Hour + 3*time.Minute, time.Minute, OK},
-		{"late", Standing{LastResult: checks.Drift, LastSuccess: at}, time.Hour, time.Minute, Stale},
-		{"failing", Standing{LastResult: checks.Error, LastSuccess: at}, time.Minute, time.Minute, Failing},
-		{"incomplete", Standing{LastResult: checks.Incomplete, LastSuccess: at}, time.Hour, time.Minute, Failing},
-	} {
-		if got := row.s.Health(at.Add(row.now), at, row.interval); got != row.want {
-			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
-		}
+	if slices.Contains(drift.States(), "") {
+		t.Error("no state has no name")
 	}
 }

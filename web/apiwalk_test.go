@@ -191,7 +191,7 @@ func TestAPIRunsGivenKeys(t *testing.T) {
 	answer := w.ask(http.StatusAccepted, http.MethodPost, "/api/v1/checks/names/runs", `{"keys": [[{"type": "int", "text": "2"}], [{"type": "int", "text": "1"}]]}`)
 	id := decoded[runList](w, answer).Items[0].ID
 	var run web.RunDetailBody
-	for deadline := time.Now().Add(time.Minute); run.State != "finished" && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); run.State != "finished" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		run = fetched[web.RunDetailBody](w, "/api/v1/runs/"+id)
 	}
 	if run.Counts.Compared != 2 || run.Counts.Mismatch != 1 || run.Keys != 2 {

@@ -182,7 +182,7 @@ func (w *apiWorld) finished(check string) web.RunDetailBody {
 	if len(started.Items) != 1 || location != "/api/v1/runs/"+started.Items[0].ID {
 		w.Fatalf("one run and its location: %v, %q", started.Items, location)
 	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		run := fetched[web.RunDetailBody](w, location)
 		if run.State == "finished" {
 			return run

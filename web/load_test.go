@@ -17,15 +17,20 @@ import (
 	"plumbline/web"
 )
 
-// crowded is a ledger of many findings in ten checks, with a day of history.
-func crowded(t *testing.T, findings int) *history {
-	t.Helper()
+func crowdedDeclared() *web.Declared {
 	d := &web.Declared{}
 	for i := range 10 {
 		source := fmt.Sprintf("service-%d", i)
 		d.Checks = append(d.Checks, check(fmt.Sprintf("check-%d", i), fmt.Sprintf("team-%d", i%3), "high", side("owner", "postgres", "public.things"), side(source, "mongodb", "things"), "status", "total", "name"))
 		d.Sources = append(d.Sources, web.DeclaredSource{Name: source, Kind: "mongodb", Connections: 4})
 	}
+	return d
+}
+
+// crowded is a ledger of many findings in ten checks, with a day of history.
+func crowded(t *testing.T, findings int) *history {
+	t.Helper()
+	d := crowdedDeclared()
 	h := newHistory(t, shopNow().Add(-24*time.Hour), d)
 	for half := range 47 {
 		h.clock.set(shopNow().Add(-24 * time.Hour).Add(time.Duration(half) * 30 * time.Minute))
@@ -150,7 +155,7 @@ func pagesStayQuick(t *testing.T, findings, rounds int) {
 	}
 }
 
-func TestPagesStayQuick(t *testing.T) { pagesStayQuick(t, 10_000, 3) }
+func TestPagesStayQuick(t *testing.T) { pagesStayQuick(t, 10_000, 5) }
 
 func TestSoakPagesStayQuickWithManyFindings(t *testing.T) {
 	if os.Getenv("PLUMBLINE_SOAK") == "" {

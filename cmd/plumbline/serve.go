@@ -72,7 +72,7 @@ func (c *cli) serve(ctx context.Context, listen, level string) error {
 		return err
 	}
 	if _, err := fmt.Fprintf(c.stdout, "plumbline serves %s on %s\n", terminal.Plural(int64(len(config.Checks)), "check"), s.Address()); err != nil {
-		log.Warn("say where it serves", "err", err)
+		log.Warn("say where it serves", "error", err)
 	}
 	return c.serveUntilStopped(ctx, s, hangups)
 }

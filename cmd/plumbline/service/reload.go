@@ -32,23 +32,23 @@ func (s *Service) watchConfig(ctx context.Context) {
 		case <-tick.C:
 		}
 		stamp := s.o.Stamp()
-		if stamp != read && stamp == last {
+		if stamp != read && stamp == last && s.Reload(ctx) {
 			read = stamp
-			s.Reload(ctx)
 		}
 		last = stamp
 	}
 }
 
 // Reload reads the configuration again and acts by it from now on. One that is
-// broken is logged and shown, and the last good one is kept.
-func (s *Service) Reload(ctx context.Context) {
+// broken is logged and shown, and the last good one is kept. settled is false
+// where trying again may help, since the ledger could not be told.
+func (s *Service) Reload(ctx context.Context) (settled bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	config, err := s.o.Load()
 	if err != nil {
 		s.refuse(fmt.Errorf("read the configuration: %w", err))
-		return
+		return true
 	}
 	before := s.inForce.Load()
 	if config.Ledger != before.config.Ledger || config.Server != before.config.Server {
@@ -60,18 +60,19 @@ func (s *Service) Reload(ctx context.Context) {
 		readers := s.readers.Load().Next(config.Sources)
 		if err := s.auditor.Reload(ctx, scheduled(config, s.ledger.MaskKey()), hash, readers.Find); err != nil {
 			s.refuse(fmt.Errorf("take over the configuration: %w", err))
-			return
+			return false
 		}
 		s.retire(s.readers.Swap(readers))
 	}
 	s.take(config, time.Now())
 	s.o.Log.Info("configuration read", "checks", len(config.Checks), "sources", len(config.Sources), "changed", hash != before.hash)
 	s.events.Publish(ledger.Change{Topic: "config"})
+	return true
 }
 
 // refuse keeps the configuration in force and says why.
 func (s *Service) refuse(err error) {
-	s.o.Log.Error("the last good configuration is kept", "err", err)
+	s.o.Log.Error("the last good configuration is kept", "error", err)
 	before := s.inForce.Load()
 	declared := *before.declared
 	lines := strings.Split(s.o.Scrub(err.Error()), "\n")
@@ -88,7 +89,7 @@ func (s *Service) retire(old *Readers) {
 	s.retired = append(s.retired, old)
 	time.AfterFunc(retireAfter, func() {
 		if err := old.Close(); err != nil {
-			s.o.Log.Warn("close the sources of an earlier configuration", "err", err)
+			s.o.Log.Warn("close the sources of an earlier configuration", "error", err)
 		}
 	})
 }
