@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -232,12 +233,29 @@ func (s *Server) absent(c *gin.Context, err error, heading, name string, list pa
 		Next: "What is over is kept for a while and then pruned; or the address is cut off.", Links: []pageLink{list, {"Overview", "/"}}})
 }
 
-// openFindings is how many findings are open, for the bar above each page; 0
-// where the ledger does not answer, which the page itself then says.
+// openCount is how many findings were open when it was last counted.
+type openCount struct {
+	mu sync.Mutex
+	at time.Time
+	n  int64
+}
+
+// openFor is how long a count stands: every page shows it, and counting takes
+// longer than most pages do.
+const openFor = time.Second
+
+// openFindings is how many findings are open, for the bar above each page. Where
+// the ledger does not answer it is the last count; the page itself then says so.
 func (s *Server) openFindings(c *gin.Context) int64 {
-	sum, err := s.o.Ledger.Summary(c.Request.Context())
-	if err != nil {
-		return 0
+	s.open.mu.Lock()
+	defer s.open.mu.Unlock()
+	now := s.o.Now()
+	if age := now.Sub(s.open.at); age >= 0 && age < openFor {
+		return s.open.n
 	}
-	return sum.OpenFindings()
+	sum, err := s.o.Ledger.Summary(c.Request.Context())
+	if err == nil {
+		s.open.at, s.open.n = now, sum.OpenFindings()
+	}
+	return s.open.n
 }

@@ -19,6 +19,7 @@ type Server struct {
 	assets *assets
 	pages  map[string]*template.Template
 	engine *gin.Engine
+	open   openCount
 }
 
 // New makes a server. It fails where the binary was built without its assets.
