@@ -61,15 +61,19 @@ func fleet(t *testing.T, lasts time.Duration) {
 	}
 	end := time.Now()
 	pause(2 * k.s.Silence) // for what was left to be taken over
+	var ended []string
 	for _, c := range members {
 		c.stop()
+		ended = append(ended, c.id)
 		logs.WriteString(c.said())
 	}
-	k.nothingRuns()
+	k.nothingRuns(ended...)
+	schedule, err := auditor.ParseSchedule(k.s.Spec)
+	must(t, err)
 	k.settleDown()
 	t.Logf("%d kills, %d freezes; %d jobs were taken over, and %d times somebody found his work taken over", kills, freezes,
 		strings.Count(logs.String(), "took over work of a process"), strings.Count(logs.String(), "work was taken over"))
-	k.slots(began, end)
+	k.slots(schedule, began, end)
 	k.judge()
 }
 
@@ -78,9 +82,7 @@ func pause(d time.Duration) { time.Sleep(d) }
 
 // slots fails unless each slot between two times is accounted for once, with as
 // many runs as it says, none of which overlap.
-func (k *killing) slots(from, until time.Time) {
-	schedule, err := auditor.ParseSchedule(k.s.Spec)
-	must(k.t, err)
+func (k *killing) slots(schedule auditor.Schedule, from, until time.Time) {
 	byCheck := map[string][]*ledger.Run{}
 	for after := ""; ; {
 		runs, next, err := k.l.Runs(context.Background(), ledger.RunFilter{Limit: 500, After: after})
@@ -95,7 +97,7 @@ func (k *killing) slots(from, until time.Time) {
 	outcomes, longest := map[ledger.SlotOutcome]int{}, time.Duration(0)
 	for i := range k.s.Checks {
 		name := k.s.name(i)
-		slots, err := k.l.Slots(context.Background(), name, from.Add(-time.Minute))
+		slots, err := k.l.Slots(context.Background(), name, from.Add(-time.Minute)) // none is older
 		must(k.t, err)
 		for at := schedule.Next(from.Add(time.Second)); at.Before(until.Add(-11 * time.Second)); at = schedule.Next(at) {
 			times := 0

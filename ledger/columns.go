@@ -112,11 +112,14 @@ func placeholders(from, rows, columns int) string {
 	return string(b)
 }
 
+// mostParameters is about how many parameters a statement that is repeated has.
+const mostParameters = 8000
+
 // chunks hands items on in pieces of few sizes, so that the statements made for
-// them are few and an engine may keep them prepared.
-func chunks[T any](items []T, do func([]T) error) error {
-	for _, size := range []int{256, 64, 16, 4, 1} {
-		for len(items) >= size {
+// them are few and an engine may keep them prepared. Each item fills columns.
+func chunks[T any](items []T, columns int, do func([]T) error) error {
+	for _, size := range []int{256, 64, 32, 16, 8, 4, 2, 1} {
+		for size*columns <= max(mostParameters, columns) && len(items) >= size {
 			if err := do(items[:size]); err != nil {
 				return err
 			}

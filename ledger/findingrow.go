@@ -94,7 +94,7 @@ func searchText(f *drift.Finding) string {
 
 // entriesBy reads findings whose column is one of some values.
 func entriesBy[T any](ctx context.Context, from querier, column string, values []T) (list []*entry, err error) {
-	err = chunks(values, func(some []T) error {
+	err = chunks(values, 1, func(some []T) error {
 		args := make([]any, len(some))
 		for i := range some {
 			args[i] = some[i]

@@ -22,10 +22,10 @@ func (b *book) flush(ctx context.Context) error {
 	if err := b.nameApart(ctx, dirty); err != nil {
 		return err
 	}
-	if err := chunks(dirty, func(some []*entry) error { return b.writeFindings(ctx, some) }); err != nil {
+	if err := chunks(dirty, findingColumnCount, func(some []*entry) error { return b.writeFindings(ctx, some) }); err != nil {
 		return fmt.Errorf("keep findings: %w", err)
 	}
-	if err := chunks(b.lines, func(some []line) error { return b.writeLines(ctx, some) }); err != nil {
+	if err := chunks(b.lines, 9, func(some []line) error { return b.writeLines(ctx, some) }); err != nil {
 		return fmt.Errorf("keep timelines: %w", err)
 	}
 	if err := b.writeFields(ctx, dirty); err != nil {
@@ -67,7 +67,7 @@ func (b *book) nameApart(ctx context.Context, dirty []*entry) error {
 		}
 	}
 	taken := map[string]bool{}
-	err := chunks(fresh, func(some []string) error {
+	err := chunks(fresh, 1, func(some []string) error {
 		args := make([]any, len(some))
 		for i := range some {
 			args[i] = some[i]
@@ -158,7 +158,7 @@ func (b *book) writeFields(ctx context.Context, dirty []*entry) error {
 			more = append(more, pair{field, e.after.ID})
 		}
 	}
-	err := chunks(more, func(some []pair) error {
+	err := chunks(more, 4, func(some []pair) error {
 		args := make([]any, 0, len(some)*4)
 		for _, p := range some {
 			args = append(args, b.check, b.replica, p.field, p.finding)

@@ -92,9 +92,15 @@ func questions() []question {
 	return []question{
 		{"edges", func(ctx context.Context, w *world, _ int) error { _, err := w.Edges(ctx); return err }},
 		{"summary", func(ctx context.Context, w *world, _ int) error { _, err := w.Summary(ctx); return err }},
-		{"patterns", func(ctx context.Context, w *world, n int) error { _, err := w.Patterns(ctx, check(n), "", 50); return err }},
+		{"patterns", func(ctx context.Context, w *world, n int) error {
+			_, err := w.Patterns(ctx, check(n), "", 50)
+			return err
+		}},
 		{"patterns of all", func(ctx context.Context, w *world, _ int) error { _, err := w.Patterns(ctx, "", "", 50); return err }},
-		{"fields", func(ctx context.Context, w *world, n int) error { _, err := w.FieldTallies(ctx, check(n), ""); return err }},
+		{"fields", func(ctx context.Context, w *world, n int) error {
+			_, err := w.FieldTallies(ctx, check(n), "")
+			return err
+		}},
 		{"all", findings(func(int) ledger.FindingFilter { return ledger.FindingFilter{} })},
 		{"open", findings(func(int) ledger.FindingFilter { return ledger.FindingFilter{State: "open"} })},
 		{"of a check", findings(func(n int) ledger.FindingFilter { return ledger.FindingFilter{Check: check(n), State: "open"} })},
@@ -254,4 +260,3 @@ func BenchmarkRecord(b *testing.B) {
 		})
 	}
 }
-

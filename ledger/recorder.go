@@ -76,7 +76,7 @@ func (r *recorder) load(ctx context.Context, who []ident) error {
 		return err
 	}
 	slices.SortFunc(who, func(a, b ident) int { return slices.Compare(a[:], b[:]) })
-	return chunks(slices.Compact(who), func(some []ident) error {
+	return chunks(slices.Compact(who), 1, func(some []ident) error {
 		args := make([]any, len(some))
 		for i := range some {
 			args[i] = some[i][:]
@@ -91,6 +91,9 @@ func (r *recorder) load(ctx context.Context, who []ident) error {
 		return nil
 	})
 }
+
+// suspectColumnCount is how many columns a suspect is written in.
+const suspectColumnCount = 13
 
 const suspectColumns = `record_key, copy_id, duplicate, owner, first_seen, since, restarts, runs, met_term`
 
@@ -230,11 +233,11 @@ func (r *recorder) flush(ctx context.Context) error {
 		}
 	}
 	for _, duplicate := range []bool{false, true} {
-		if err := chunks(sorted(drop[duplicate]), func(some []suspectID) error { return r.dropSuspects(ctx, some) }); err != nil {
+		if err := chunks(sorted(drop[duplicate]), 1, func(some []suspectID) error { return r.dropSuspects(ctx, some) }); err != nil {
 			return fmt.Errorf("take suspects out: %w", err)
 		}
 	}
-	if err := chunks(sorted(write), func(some []suspectID) error { return r.writeSuspects(ctx, some) }); err != nil {
+	if err := chunks(sorted(write), suspectColumnCount, func(some []suspectID) error { return r.writeSuspects(ctx, some) }); err != nil {
 		return fmt.Errorf("keep suspects: %w", err)
 	}
 	_, err := r.tx.exec(ctx, `UPDATE edges SET pending = pending + $1, settle = $2 WHERE check_name = $3 AND replica = $4`,
@@ -262,15 +265,14 @@ func (r *recorder) dropSuspects(ctx context.Context, some []suspectID) error {
 }
 
 func (r *recorder) writeSuspects(ctx context.Context, some []suspectID) error {
-	const columns = 13
-	args := make([]any, 0, columns*len(some))
+	args := make([]any, 0, suspectColumnCount*len(some))
 	for _, id := range some {
 		row := r.rows[id]
 		args = append(args, id.ident[:], id.duplicate, r.book.check, r.book.replica, encodeKey(row.Key), encodeKey(row.ID), row.Owner[:],
 			millis(row.FirstSeen), millis(row.Since), millis(row.Since.Add(r.settle)), row.Restarts, strings.Join(row.runs, " "), row.metTerm)
 	}
 	_, err := r.tx.exec(ctx, `INSERT INTO suspects (ident, duplicate, check_name, replica, record_key, copy_id, owner, first_seen, since,
-			due_at, restarts, runs, met_term) VALUES `+placeholders(1, len(some), columns)+`
+			due_at, restarts, runs, met_term) VALUES `+placeholders(1, len(some), suspectColumnCount)+`
 		ON CONFLICT (ident, duplicate) DO UPDATE SET owner = excluded.owner, first_seen = excluded.first_seen, since = excluded.since,
 			due_at = excluded.due_at, restarts = excluded.restarts, runs = excluded.runs, met_term = excluded.met_term`, args...)
 	return err

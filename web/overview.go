@@ -255,11 +255,7 @@ func tiles(edges []edgeView, s *scene) []tile {
 			failing++
 		}
 		open += e.known.OpenFindings()
-		for _, t := range e.known.Open {
-			if t.State == drift.Confirmed || t.State == drift.Regressed {
-				confirmed += t.N
-			}
-		}
+		confirmed += unaccepted(&e.known)
 		if !e.known.OldestOpen.IsZero() && (oldest == nil || e.known.OldestOpen.Before(oldest.known.OldestOpen)) {
 			oldest = e
 		}

@@ -122,7 +122,7 @@ func TestPagesLookRight(t *testing.T) {
 				}
 				if update && name != "missing" {
 					file := filepath.Join("..", "docs", "images", name+"-"+colours+map[int64]string{390: "-narrow"}[width]+".png")
-					if err := os.WriteFile(file, b.picture(map[int64]float64{1440: 1500, 390: 1700}[width]), 0o644); err != nil {
+					if err := os.WriteFile(file, b.picture(map[int64]float64{1440: 1200, 390: 1500}[width]), 0o644); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -68,6 +68,7 @@ func (s *Server) pageRoutes(e *gin.Engine) {
 	e.GET("/", s.getOverview)
 	e.GET("/checks/:name", s.getCheck)
 	e.POST("/checks/:name/runs", s.postRun)
+	e.POST("/checks/:name/baseline", s.acceptBaseline)
 	e.GET("/findings", s.getFindings)
 	e.POST("/findings/many", s.confirmMany)
 	e.POST("/findings/many/do", s.actOnMany)

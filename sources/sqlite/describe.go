@@ -124,7 +124,8 @@ func (c *compiled) cut(least, greatest float64, parts int) (cuts []sources.Posit
 }
 
 // Count implements sources.Counter: from ANALYZE's statistics, else from the
-// greatest rowid, which counts deleted rows too. 0 is unknown.
+// greatest rowid, which counts deleted rows too, and from the size of the file
+// where ids are sparse. 0 is unknown.
 func (s *source) Count(ctx context.Context, d *sources.Dataset) (n int64, err error) {
 	err = s.readDataset(ctx, d, func(tx reading, c *compiled) error {
 		o := c.object
@@ -139,7 +140,7 @@ func (s *source) Count(ctx context.Context, d *sources.Dataset) (n int64, err er
 		if err != nil {
 			return err
 		}
-		text, args := "SELECT max(rowid) FROM "+o.from, []any(nil)
+		text, args := "SELECT min((SELECT max(rowid) FROM "+o.from+"), "+roomIn(o.schema)+")", []any(nil)
 		if analyzed {
 			text, args = "SELECT CAST(stat AS INTEGER) FROM "+quote(o.schema)+".sqlite_stat1 WHERE tbl = ?", []any{o.name}
 		} else if o.wr {
@@ -153,6 +154,12 @@ func (s *source) Count(ctx context.Context, d *sources.Dataset) (n int64, err er
 		})
 	})
 	return n, err
+}
+
+// roomIn is how many rows a database has room for, if each took but the four
+// bytes that the smallest does.
+func roomIn(schema string) string {
+	return "(SELECT page_count * page_size / 4 FROM pragma_page_count(" + quoteText(schema) + "), pragma_page_size)"
 }
 
 // Probe implements sources.Prober.

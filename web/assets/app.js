@@ -43,12 +43,14 @@ function live() {
   let last = Date.now();
   let behind = false;
   let stream = null;
+  let lost = false;
 
   const show = () => {
     button.hidden = false;
     button.setAttribute("aria-pressed", String(paused()));
     button.querySelector(".word").textContent = paused() ? "Resume" : "Pause";
-    status.textContent = paused() ? (behind ? "paused, newer data waits" : "paused") : "live";
+    status.textContent = paused() ? (behind ? "paused, newer data waits" : "paused") : lost ? "connection lost" : "live";
+    document.documentElement.toggleAttribute("data-lost", lost);
     document.documentElement.toggleAttribute("data-paused", paused());
   };
 
@@ -71,6 +73,18 @@ function live() {
   const listen = () => {
     if (stream || document.hidden) return;
     stream = new EventSource("/api/v1/events");
+    stream.addEventListener("open", () => {
+      if (lost) behind = true; // whatever happened meanwhile was not told
+      lost = false;
+      show();
+    });
+    stream.addEventListener("error", () => {
+      lost = true;
+      show();
+      if (stream.readyState !== EventSource.CLOSED) return;
+      deafen(); // refused for good by this connection: ask again later
+      setTimeout(listen, atMostEvery * 5);
+    });
     // Segments move all the time; only the pages that show them follow.
     const follows = /^\/runs\/./.test(location.pathname);
     stream.addEventListener("message", (event) => {

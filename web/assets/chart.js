@@ -35,7 +35,7 @@ function draw(box) {
         { label: "coverage %", scale: "share", stroke: colour("--link"), width: 1.5, dash: [5, 3], points: { show: false } },
       ],
       axes: [
-        { ...axis, values: [[86400, "{MM}-{DD}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+        { ...axis, size: 30, values: [[86400, "{MM}-{DD}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
         { ...axis, scale: "differ", size: 48 },
         { ...axis, scale: "share", side: 1, size: 44, grid: { show: false }, values: (_, v) => v.map((x) => `${x} %`) },
       ],

@@ -26,7 +26,7 @@ func TestParseArgsSplitsServersFromCommand(t *testing.T) {
 		{args: "-- go test -race ./...", servers: "postgres mongodb chromium", command: "go test -race ./..."},
 		{args: "env", servers: "postgres mongodb chromium", command: "env"},
 		{args: "-only mongodb -- env -i", servers: "mongodb", command: "env -i"},
-		{args: "-only=mongodb,postgres -- env", servers: "postgres mongodb chromium", command: "env"},
+		{args: "-only=mongodb,postgres -- env", servers: "postgres mongodb", command: "env"},
 		{args: "-- -only postgres", servers: "postgres mongodb chromium", command: "-only postgres"},
 		{args: "-only oracle -- env", err: `no server is called "oracle": choose from postgres, mongodb, chromium`},
 		{args: "-only postgres, -- env", err: `no server is called ""`},
@@ -300,4 +300,18 @@ type writerFunc func([]byte)
 func (f writerFunc) Write(p []byte) (int, error) {
 	f(p)
 	return len(p), nil
+}
+
+func TestBrowsersTellTheirVersion(t *testing.T) {
+	t.Parallel()
+	for out, want := range map[string]string{
+		"Chromium 156.0.8078.79 built on Debian GNU/Linux 12 (bookworm)\n": "156.0.8078.79",
+		"find: '/x': no such file\nGoogle Chrome 140.0.1 \n":               "140.0.1",
+		"Chromium\n": "of unknown version",
+		"":           "of unknown version",
+	} {
+		if got := browserVersion(out); got != want {
+			t.Errorf("browserVersion(%q) = %q, want %q", out, got, want)
+		}
+	}
 }
