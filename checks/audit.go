@@ -72,27 +72,33 @@ func (a *Audit) Given(ctx context.Context, keys []sources.Key) (*Part, error) {
 // Judge reads suspects again, the replica first and then the owner, and says
 // what became of each: at least one verdict for each suspect. Whoever calls
 // waits until they have settled. Where the owner has come to answer with nothing
-// at all, extras are Unread.
+// at all, extras are Unread, and so is what would be cleared because it is gone.
 func (a *Audit) Judge(ctx context.Context, suspects []Suspect) ([]Verdict, error) {
 	verdicts, err := a.edge.judgeAgain(ctx, suspects)
 	if err != nil {
 		return nil, err
 	}
-	var extras []*Verdict
+	var doubtful []*Verdict
 	for i := range verdicts {
-		if v := &verdicts[i]; v.Outcome == Confirmed && v.Difference.Kind == Extra {
-			extras = append(extras, v)
+		if verdicts[i].needsOwner() {
+			doubtful = append(doubtful, &verdicts[i])
 		}
 	}
-	if len(extras) == 0 {
+	if len(doubtful) == 0 {
 		return verdicts, nil
 	}
 	reason, err := a.EmptyOwner(ctx)
 	if err != nil || reason == "" {
 		return verdicts, err
 	}
-	for _, v := range extras {
+	for _, v := range doubtful {
 		*v = Verdict{Suspect: v.Suspect, Outcome: Unread, Reason: reason, Counts: Counts{Skipped: 1}}
 	}
 	return verdicts, nil
+}
+
+// needsOwner says whether a verdict stands on the owner's answer that it has no
+// such record, which an owner that lost everything gives as well.
+func (v *Verdict) needsOwner() bool {
+	return v.ownerless && (v.Outcome == Cleared || v.Outcome == Confirmed && v.Difference.Kind == Extra)
 }

@@ -136,3 +136,57 @@ func TestAgeOfACopy(t *testing.T) {
 		}
 	}
 }
+
+// What stands on the owner's having no record is doubted where the owner has
+// come to answer with nothing at all.
+func TestJudgeDoubtsAnEmptyOwner(t *testing.T) {
+	t.Parallel()
+	owner, replica, check, find := pairOfStores()
+	put(replica, 2, 1)
+	audit, err := checks.Open(t.Context(), check, 0, find, checks.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	suspects := []checks.Suspect{{Key: sources.Key{sources.Int(2)}, Known: true}, {Key: sources.Key{sources.Int(3)}, Known: true}}
+	for _, row := range []struct {
+		name       string
+		allowEmpty bool
+		want       []checks.Outcome
+	}{
+		{"the owner has other records", false, []checks.Outcome{checks.Confirmed, checks.Cleared}},
+		{"the owner has none", false, []checks.Outcome{checks.Unread, checks.Unread}},
+		{"the owner has none, and that is a fact", true, []checks.Outcome{checks.Confirmed, checks.Cleared}},
+	} {
+		check.AllowEmpty = row.allowEmpty
+		verdicts, err := audit.Judge(t.Context(), suspects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range verdicts {
+			if v.Outcome != row.want[i] {
+				t.Errorf("%s: key %s is %s, want %s", row.name, v.Suspect.Key, v.Outcome, row.want[i])
+			}
+		}
+		owner.Delete("records", func(func(string) sources.Value) bool { return true })
+	}
+}
+
+// What was noted before a check's key was changed cannot be looked up any more.
+func TestJudgeOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	_, _, check, find := pairOfStores()
+	audit, err := checks.Open(t.Context(), check, 0, find, checks.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := sources.Key{sources.Int(1), sources.Text("eu")}
+	verdicts, err := audit.Judge(t.Context(), []checks.Suspect{{Key: old}, {Key: old, Known: true},
+		{Key: old[:1], ID: sources.Key{sources.Int(1)}, Known: true}, {Key: old[:1], Known: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(verdicts[0].Outcome, verdicts[1].Cleared, verdicts[2].Cleared, verdicts[3].Cleared); len(verdicts) != 4 ||
+		got != fmt.Sprint(checks.Unread, checks.ClearedRedefined, checks.ClearedRedefined, checks.ClearedEqual) {
+		t.Errorf("got %s", got)
+	}
+}

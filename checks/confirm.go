@@ -77,6 +77,10 @@ func (e *edge) conclude(v *Verdict) {
 	if v.Outcome == Confirmed && e.toldBefore(v.Difference) {
 		return
 	}
+	if v.Outcome == Cleared && v.needsOwner() {
+		e.gone += v.Counts.Equal
+		e.ownerless = true
+	}
 	e.run.Counts.Add(v.Counts)
 	if v.Reason != "" {
 		e.run.Reasons[v.Reason]++
@@ -100,9 +104,10 @@ func (e *edge) toldBefore(d *Difference) bool {
 	return false
 }
 
-// doubtEmptyOwner takes extras back where the owner has come to answer with nothing at all.
+// doubtEmptyOwner takes back what stands on the owner's having no record, where
+// it has come to answer with nothing at all.
 func (e *edge) doubtEmptyOwner(ctx context.Context) error {
-	if e.run.Counts.Extra == 0 || e.check.AllowEmpty || len(e.options.Keys) > 0 {
+	if e.run.Counts.Extra == 0 && !e.ownerless || e.check.AllowEmpty || len(e.options.Keys) > 0 {
 		return nil
 	}
 	empty, err := e.ownerEmpty(ctx)
@@ -111,8 +116,8 @@ func (e *edge) doubtEmptyOwner(ctx context.Context) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.run.Unread += e.run.Counts.Extra
-	e.run.Counts.Extra = 0
+	e.run.Unread += max(1, e.run.Counts.Extra+e.gone)
+	e.run.Counts.Extra, e.run.Counts.Equal = 0, e.run.Counts.Equal-e.gone
 	e.run.Differences = slices.DeleteFunc(e.run.Differences, func(d Difference) bool { return d.Kind == Extra })
 	e.run.Reasons[e.emptyReason()]++
 	return nil

@@ -32,6 +32,10 @@ type edge struct {
 	read     int64
 	judged   int64
 	expected int64
+	// gone are the records counted equal because neither side has them any more;
+	// ownerless says that a suspect was cleared for that.
+	gone      int64
+	ownerless bool
 }
 
 // Readers finds the reader of a source by its name.

@@ -95,6 +95,13 @@ func TestSettling(t *testing.T) {
 				owner.Delete("records", func(func(string) sources.Value) bool { return true })
 			},
 			checks.Incomplete, nil, func(c checks.Counts) bool { return c.Extra == 0 }, settle, settle},
+		{"an owner that comes to answer with nothing does not make what is missing equal",
+			func(owner, _ *memory.Store) { put(owner, 2, 1) },
+			func(_ context.Context, owner, _ *memory.Store) {
+				time.Sleep(time.Second)
+				owner.Delete("records", func(func(string) sources.Value) bool { return true })
+			},
+			checks.Incomplete, nil, func(c checks.Counts) bool { return c.Equal == 1 }, settle, settle},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

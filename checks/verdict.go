@@ -33,6 +33,9 @@ const (
 	ClearedGone       = "gone"         // the copy in question is no longer there
 	ClearedOutOfScope = "out of scope" // the check is not about it
 	ClearedIgnored    = "ignored"      // only one side has it, which the edge does not report
+	// ClearedRedefined: the check's key or id has other parts by now, so nothing
+	// can be looked up and the check is no longer about it. No read was made.
+	ClearedRedefined = "the check's key was changed"
 )
 
 // Verdict is what one suspect came to.
@@ -50,19 +53,29 @@ type Verdict struct {
 	// Follow is a suspect that the verdict gives rise to: the same one, renewed,
 	// or the question whether its key has any copy left.
 	Follow *Suspect
+
+	ownerless bool // the owner answered with no record of the key
 }
 
 // judgeAgain reads suspects again, the replica first and then the owner, and
 // judges each. There is at least one verdict for each suspect.
 func (e *edge) judgeAgain(ctx context.Context, batch []Suspect) ([]Verdict, error) {
-	groups, err := e.readAgain(ctx, batch)
+	verdicts := make([]Verdict, 0, len(batch))
+	readable := make([]*Suspect, 0, len(batch))
+	for i := range batch {
+		if s := &batch[i]; e.shaped(s) {
+			readable = append(readable, s)
+		} else {
+			verdicts = append(verdicts, redefined(s))
+		}
+	}
+	groups, err := e.readAgain(ctx, readable)
 	if err != nil {
 		return nil, err
 	}
 	now := e.now()
-	verdicts := make([]Verdict, 0, len(batch))
-	for i := range batch {
-		s := &batch[i]
+	first := len(verdicts)
+	for _, s := range readable {
 		g := groups.byKey[s.Key.Encode()]
 		if s.Duplicate {
 			verdicts = append(verdicts, e.judgeTwin(s, g, now))
@@ -75,7 +88,24 @@ func (e *edge) judgeAgain(ctx context.Context, batch []Suspect) ([]Verdict, erro
 		}
 		verdicts = append(verdicts, e.judgeSuspect(s, g, now))
 	}
+	for i := first; i < len(verdicts); i++ {
+		v := &verdicts[i]
+		v.ownerless = groups.byKey[v.Suspect.Key.Encode()].pick(OwnerSide) == nil
+	}
 	return verdicts, nil
+}
+
+// shaped says whether a suspect's key and id have the parts that the check's have now.
+func (e *edge) shaped(s *Suspect) bool {
+	return len(s.Key) == len(e.comparison.Owner.Key) && (len(s.ID) == 0 || len(s.ID) == len(e.comparison.Replica.ID))
+}
+
+// redefined is the verdict on a suspect from before the check's key was changed.
+func redefined(s *Suspect) Verdict {
+	if s.Known {
+		return Verdict{Suspect: s, Outcome: Cleared, Cleared: ClearedRedefined}
+	}
+	return Verdict{Suspect: s, Outcome: Unread, Reason: ClearedRedefined, Counts: Counts{Skipped: 1}}
 }
 
 func (e *edge) judgeSuspect(s *Suspect, g *group, now time.Time) Verdict {
@@ -185,11 +215,10 @@ func (e *edge) replicaOf(s *Suspect, g *group) *sources.Record {
 
 // readAgain reads the suspects' keys: the replica, and only then the owner, so
 // that what the replica lacks was there to be copied before it was read.
-func (e *edge) readAgain(ctx context.Context, batch []Suspect) (*groups, error) {
+func (e *edge) readAgain(ctx context.Context, batch []*Suspect) (*groups, error) {
 	g := newGroups()
 	wanted := map[string]bool{} // copies by key and id; "" and the key alone where any will do
-	for i := range batch {
-		s := &batch[i]
+	for _, s := range batch {
 		g.add(s.Key, nil, OwnerSide)
 		wanted[s.Key.Encode()+s.ID.Encode()] = true
 	}

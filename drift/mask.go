@@ -115,15 +115,19 @@ func (m Masks) HidesKey() bool {
 }
 
 // Message returns a text of the engine or a store as it may be shown: where
-// keys are masked, without what follows the word key, since that may be one.
+// keys are masked, without what follows the words key and position, since that
+// may be one.
 func (m Masks) Message(text string) string {
 	if !m.HidesKey() {
 		return text
 	}
-	if at := strings.Index(text, "key "); at >= 0 {
-		return text[:at] + "key *** (masked)"
+	cut, shown := len(text), text
+	for _, word := range []string{"key ", "position "} {
+		if at := strings.Index(text, word); at >= 0 && at < cut {
+			cut, shown = at, text[:at]+word+"*** (masked)"
+		}
 	}
-	return text
+	return shown
 }
 
 // note returns the note of a field as it may be shown: of a masked field, only

@@ -81,6 +81,9 @@ func TestMasksOfKeysComeFromTheRulesThatNameThem(t *testing.T) {
 	if got := m.Message("source a: scan b: key ada@example.com is odd"); got != "source a: scan b: key *** (masked)" {
 		t.Errorf("got %q", got)
 	}
+	if got := m.Message(`position text "jane@example.org" is none of type int8`); got != "position *** (masked)" {
+		t.Errorf("got %q", got)
+	}
 	if got := (Masks{}).Message("key 42: neither side has it"); got != "key 42: neither side has it" {
 		t.Errorf("got %q", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -373,10 +374,19 @@ func (r *Reader) once(ctx context.Context, do func(context.Context) error) error
 func contained(ctx context.Context, do func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = Final(fmt.Errorf("the adapter broke down: %v", p))
+			err = Final(fmt.Errorf("the adapter broke down: %s", PanicWords(p)))
 		}
 	}()
 	return do(ctx)
+}
+
+// PanicWords says what a panic was about without what it may hold of data: the
+// runtime's own errors in full, of anything else its type.
+func PanicWords(value any) string {
+	if own, ok := value.(runtime.Error); ok {
+		return own.Error()
+	}
+	return fmt.Sprintf("a panic with a %T", value)
 }
 
 var errConnectionGone = errors.New("the store hung up")
