@@ -190,3 +190,23 @@ func TestJudgeOfAnotherKey(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// A key that this side could never be asked for is kept as it was written, and
+// never taken for the canonical key that it looks like.
+func TestKeyWithoutCanonicalFormIsNoKey(t *testing.T) {
+	t.Parallel()
+	_, replica, check, find := pairOfStores()
+	replica.Create(memory.Table{Name: "prefixed", Unique: []string{"id"}, Columns: []memory.Column{{Name: "id", FieldType: sources.FieldType{Kind: sources.KindText}},
+		{Name: "value", FieldType: sources.FieldType{Kind: sources.KindInt}}}})
+	replica.Put("prefixed", sources.Text("p-1"), sources.Int(1))
+	replica.Put("prefixed", sources.Text("1"), sources.Int(1))
+	check.Edges[0].Replica.Dataset.Name, check.Edges[0].Replica.Forms = "prefixed", []checks.KeyForm{{Prefix: "p-"}}
+	run := checks.Run(t.Context(), check, 0, find, checks.Options{Settle: noSettle()})
+	if len(run.Differences) != 1 || run.Differences[0].Kind != checks.Unreadable || run.Counts.Equal != 1 {
+		t.Fatalf("%s: %+v, %+v", run.Result, run.Differences, run.Counts)
+	}
+	key := run.Differences[0].Key
+	if key.Whole() || key.Encode() == (sources.Key{sources.Text("1")}).Encode() || key[0].String() != "1" {
+		t.Errorf("its key is %v", key)
+	}
+}

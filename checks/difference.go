@@ -23,7 +23,8 @@ const (
 // Difference is one record that differs in one run.
 type Difference struct {
 	Kind DifferenceKind
-	// Key is the record's key in canonical form, ID the copy's own identity.
+	// Key is the record's key in canonical form, ID the copy's own identity. A key
+	// without canonical form is as its side wrote it, and is not whole.
 	Key, ID sources.Key
 	// Fields are those that differ, in the order of the rules.
 	Fields []FieldDifference

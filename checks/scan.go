@@ -62,8 +62,18 @@ func (e *edge) unreadable(y *Part, r *sources.Record, role Role, why string) {
 		return
 	}
 	now := e.now()
-	y.Settled = append(y.Settled, Difference{Kind: Unreadable, Key: r.Key, ID: r.ID,
+	y.Settled = append(y.Settled, Difference{Kind: Unreadable, Key: asWritten(r.Key), ID: r.ID,
 		Reason: fmt.Sprintf("%s: %s", role, why), FirstSeen: now, LastSeen: now})
+}
+
+// asWritten marks a key that has no canonical form, and so is as its side wrote
+// it, by a null after its parts: it is not whole, is looked up nowhere, and is
+// never taken for the canonical key that it may look like.
+func asWritten(native sources.Key) sources.Key {
+	if !native.Whole() {
+		return native
+	}
+	return append(native[:len(native):len(native)], sources.Null())
 }
 
 // scanRanges reads both sides of a segment by the same ranges. Each page of the
