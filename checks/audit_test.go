@@ -14,6 +14,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/sources"
+	"plumbline/sources/memory"
 )
 
 // pieces reads an edge as a service does: every segment stopped after any part
