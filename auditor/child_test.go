@@ -29,11 +29,46 @@ import (
 // holds what it is to do.
 const childEnv = "PLUMBLINE_AUDITOR_CHILD"
 
+// binaryEnv names the test binary that such processes are made of.
+const binaryEnv = "PLUMBLINE_AUDITOR_BINARY"
+
 func TestMain(m *testing.M) {
 	if text := os.Getenv(childEnv); text != "" {
 		os.Exit(childMain(text))
 	}
-	os.Exit(m.Run())
+	os.Exit(testMain(m))
+}
+
+// testMain makes a second test binary where this one looks for races: what is
+// killed, frozen and measured is to be as fast as it will be. The races are
+// looked for where the same happens in one process.
+func testMain(m *testing.M) int {
+	if raceDetector {
+		dir, err := os.MkdirTemp("", "plumbline-auditor-*")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			binary := filepath.Join(dir, "auditor.test")
+			var out []byte
+			if out, err = exec.Command("go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
+				err = fmt.Errorf("%w: %s", err, out)
+			}
+			if err == nil {
+				err = os.Setenv(binaryEnv, binary)
+			}
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "build the processes that are killed:", err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+func childBinary() string {
+	if binary := os.Getenv(binaryEnv); binary != "" {
+		return binary
+	}
+	return os.Args[0]
 }
 
 // service is what a process audits: checks of one shop, made anew by each
@@ -167,7 +202,7 @@ func (s *service) launch(t testing.TB) *child {
 	t.Helper()
 	text, err := json.Marshal(s)
 	must(t, err)
-	c := &child{t: t, cmd: exec.Command(os.Args[0]), log: filepath.Join(t.TempDir(), "log"), ended: make(chan error, 1)}
+	c := &child{t: t, cmd: exec.Command(childBinary()), log: filepath.Join(t.TempDir(), "log"), ended: make(chan error, 1)}
 	c.cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 	file, err := os.Create(c.log)
 	must(t, err)
@@ -225,6 +260,35 @@ func (c *child) stop() time.Duration {
 		c.t.Fatalf("after 40 s the process still runs:\n%s", c.said())
 	}
 	return time.Since(began)
+}
+
+// worked is how much processor time the process has had.
+func (c *child) worked() time.Duration {
+	c.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	must(c.t, err)
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return ticks(c.t, strings.Fields(rest)[11:13])
+}
+
+// worked is how much processor time everybody on the machine has had.
+func worked(t testing.TB) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile("/proc/stat")
+	must(t, err)
+	fields := strings.Fields(string(text)) // cpu user nice system idle iowait irq softirq
+	return ticks(t, append(fields[1:4:4], fields[6:8]...))
+}
+
+// ticks sums times of the kernel's, which are hundredths of a second.
+func ticks(t testing.TB, fields []string) (sum time.Duration) {
+	t.Helper()
+	for _, field := range fields {
+		n, err := strconv.ParseInt(field, 10, 64)
+		must(t, err)
+		sum += time.Duration(n) * 10 * time.Millisecond
+	}
+	return sum
 }
 
 // peak is the most memory the process ever had, in bytes.

@@ -3,6 +3,7 @@ package auditor_test
 import (
 	"context"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -12,34 +13,46 @@ import (
 	"plumbline/ledger"
 )
 
-// A thousand checks of one minute start when they are due, in little memory.
+// A thousand checks of one minute start when they are due, in little memory. It
+// is not to be run beside others, and takes into account what else keeps the
+// machine busy.
 func TestAThousandChecksAMinute(t *testing.T) {
-	t.Parallel()
+	thousand(t, 1)
+}
+
+func TestSoakAThousandChecksAMinute(t *testing.T) {
+	if os.Getenv("PLUMBLINE_SOAK") == "" {
+		t.Skip("a long count: run `make soak`")
+	}
+	thousand(t, 10)
+}
+
+func thousand(t *testing.T, slots int) {
 	s := &service{Ledger: ledgerURL(t, "sqlite"), Checks: 1000, Records: 50, Share: 0.02, Phase: 1, Spec: "* * * * *", Hash: "one", Settle: time.Second, Delay: time.Millisecond}
 	l := openLedger(t, s.Ledger, nil)
-	began := time.Now()
 	c := s.launch(t)
-	slots := 2
-	if os.Getenv("PLUMBLINE_SOAK") != "" {
-		slots = 15
-	}
-	end := began.Truncate(time.Minute).Add(time.Duration(slots)*time.Minute + 20*time.Second)
-	time.Sleep(time.Until(end)) // the load is what is measured
+	first := time.Now().Truncate(time.Minute).Add(time.Minute)
+	pause(time.Until(first))
+	ours, all := c.worked(), worked(t)
+	pause(time.Until(first.Add(time.Duration(slots)*time.Minute - 45*time.Second))) // a quarter of a minute after the last slot
+	ours, all = c.worked()-ours, worked(t)-all
+	took := time.Since(first)
+	busy := float64(all-ours) / float64(took) / float64(runtime.NumCPU())
 	peak := c.peak()
-	took := c.stop()
+	stopped := c.stop()
 
-	delays, after := []time.Duration{}, ""
-	slotsOf := map[string]int{}
-	for {
+	var delays []time.Duration
+	checked, unstarted := map[string]bool{}, 0
+	for after := ""; ; {
 		runs, next, err := l.Runs(context.Background(), ledger.RunFilter{Limit: 500, After: after})
 		must(t, err)
 		for _, r := range runs {
-			slotsOf[r.Check]++
+			checked[r.Check] = true
 			if r.State == ledger.Finished && r.Result != checks.Drift && r.Result != checks.Clean {
 				t.Errorf("run #%d is %s: %v", r.Number, r.Result, r.Reasons)
 			}
 			if r.StartedAt.IsZero() {
-				t.Errorf("run #%d of slot %s has not started", r.Number, r.SlotAt)
+				unstarted++
 				continue
 			}
 			delays = append(delays, r.StartedAt.Sub(r.SlotAt.Add(auditor.Jitter(r.Check, time.Minute))))
@@ -48,14 +61,20 @@ func TestAThousandChecksAMinute(t *testing.T) {
 			break
 		}
 	}
-	if len(slotsOf) != s.Checks || len(delays) < s.Checks*slots {
-		t.Fatalf("%d runs of %d checks", len(delays), len(slotsOf))
+	if len(checked) != s.Checks || len(delays) < s.Checks*slots || unstarted > 0 {
+		t.Fatalf("%d runs of %d checks have started, and %d have not", len(delays), len(checked), unstarted)
 	}
 	slices.Sort(delays)
-	at := func(share float64) time.Duration { return delays[int(float64(len(delays)-1)*share)] }
-	t.Logf("%d runs started %s after they were due (median), %s (99 %%), %s (worst); %d MiB at most; stopped in %s",
-		len(delays), at(0.5), at(0.99), at(1), peak>>20, took.Round(time.Millisecond))
-	if at(0.99) > 2*time.Second {
+	at := func(share float64) time.Duration {
+		return delays[int(float64(len(delays)-1)*share)].Round(time.Millisecond)
+	}
+	t.Logf("%d runs started %s after they were due (median), %s (99 %%), %s (worst); %s of processor time; %d MiB at most; stopped in %s; others kept the machine %.0f %% busy",
+		len(delays), at(0.5), at(0.99), at(1), ours, peak>>20, stopped.Round(time.Millisecond), 100*busy)
+	bound := 2 * time.Second
+	if busy > 0.25 {
+		bound = 10 * time.Second // it says nothing of us how late it was beside other work
+	}
+	if at(0.99) > bound {
 		t.Errorf("1 in 100 runs starts more than %s late", at(0.99))
 	}
 	if peak > 300<<20 {

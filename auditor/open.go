@@ -27,7 +27,7 @@ func (a *Auditor) open(ctx context.Context, b *book, edge ledger.EdgeFacts, run 
 	if known := a.audits.find(run, b, a.now()); known != nil {
 		return known, nil
 	}
-	o := &opened{book: b, at: a.now()}
+	o := &opened{book: b, at: a.now(), waits: waits{show: func(text string) string { return shownText(edge, text) }}}
 	audit, err := checks.Open(ctx, edge.Check, edge.I, func(name string) (*sources.Reader, error) {
 		reader, err := b.readers(name)
 		if err != nil {
@@ -97,23 +97,30 @@ func samePlan(planned, now checks.Plan) string {
 
 // waits gathers pauses by reason.
 type waits struct {
+	show func(string) string // a reason, which may be a store's own words, as it may be kept
+
 	mu     sync.Mutex
+	known  map[string]bool // the reasons so far
 	millis map[string]int64
 }
 
-// reasonsKept bounds how many different reasons are told apart between two records.
+// reasonsKept bounds how many different reasons are told apart.
 const reasonsKept = 20
 
 func (w *waits) add(pause sources.Wait) {
+	reason := pause.Source + ": " + w.show(pause.Reason)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.millis == nil {
 		w.millis = map[string]int64{}
 	}
-	reason := pause.Source + ": " + pause.Reason
-	if _, known := w.millis[reason]; !known && len(w.millis) >= reasonsKept {
+	if w.known == nil {
+		w.known = map[string]bool{}
+	}
+	if !w.known[reason] && len(w.known) >= reasonsKept {
 		reason = pause.Source + ": other reasons"
 	}
+	w.known[reason] = true
 	w.millis[reason] += pause.For.Milliseconds()
 }
 

@@ -126,8 +126,10 @@ func lasting(err error) bool {
 }
 
 // shown is an error as it may be kept and shown.
-func (a *Auditor) shown(edge ledger.EdgeFacts, err error) string {
-	return edge.Lens.Text(err.Error(), drift.MasksOf(edge.Check, &edge.Check.Edges[edge.I]))
+func (a *Auditor) shown(edge ledger.EdgeFacts, err error) string { return shownText(edge, err.Error()) }
+
+func shownText(edge ledger.EdgeFacts, text string) string {
+	return edge.Lens.Text(text, drift.MasksOf(edge.Check, &edge.Check.Edges[edge.I]))
 }
 
 // failed is a read that is to be tried again, as the engine is told of it.

@@ -26,6 +26,7 @@ type book struct {
 	tallies  map[Tally]int64 // what each changes by; N is 0
 	patterns map[string]*patternRow
 	fields   map[string]*fieldChange
+	arrivals map[int64]int64 // by the hour of confirmation
 }
 
 // line is a line of a finding's timeline.
@@ -51,7 +52,7 @@ const mostPatterns = 200
 // openBook reads what the book keeps up. The transaction holds the edge.
 func openBook(ctx context.Context, tx *Tx, check, replica string, limit int) (*book, error) {
 	b := &book{tx: tx, check: check, replica: replica, limit: int64(limit), entries: map[ident]*entry{}, tallies: map[Tally]int64{},
-		patterns: map[string]*patternRow{}, fields: map[string]*fieldChange{}}
+		patterns: map[string]*patternRow{}, fields: map[string]*fieldChange{}, arrivals: map[int64]int64{}}
 	err := tx.sql.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM tallies
 		WHERE check_name = $1 AND replica = $2 AND state <> 'resolved'`, check, replica).Scan(&b.open)
 	if err != nil {
@@ -194,6 +195,7 @@ func (b *book) tally(f *drift.Finding, by int64) {
 		return
 	}
 	b.open += by
+	b.arrivals[millis(f.ConfirmedAt.Truncate(time.Hour))] += by
 	p := b.patterns[f.Pattern]
 	if p == nil {
 		p = &patternRow{}

@@ -113,7 +113,7 @@ func placeholders(from, rows, columns int) string {
 }
 
 // mostParameters is about how many parameters a statement that is repeated has.
-const mostParameters = 8000
+const mostParameters = 512
 
 // chunks hands items on in pieces of few sizes, so that the statements made for
 // them are few and an engine may keep them prepared. Each item fills columns.

@@ -100,8 +100,8 @@ func (l *Ledger) openTallies(ctx context.Context) (map[EdgeRef][]Tally, error) {
 type Summary struct {
 	// Open are all open findings by kind and state.
 	Open []Tally
-	// New is how many findings were confirmed, or came back, in the last 24 hours
-	// and are open.
+	// New is how many findings were confirmed, or came back, in this hour and the
+	// 24 before it, and are open.
 	New int64
 	// OldestOpen is the open finding first seen earliest; "" for none.
 	OldestOpen  string
@@ -128,8 +128,8 @@ func (l *Ledger) Summary(ctx context.Context) (s Summary, err error) {
 	}, `SELECT kind, state, CAST(SUM(n) AS BIGINT) FROM tallies WHERE state <> 'resolved' GROUP BY kind, state HAVING SUM(n) > 0 ORDER BY kind, state`); err != nil {
 		return s, fmt.Errorf("sum findings up: %w", err)
 	}
-	err = l.read.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM findings WHERE state <> 'resolved' AND confirmed_at >= $1),
-		(SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM edges)`, millis(l.now().Add(-24*time.Hour))).Scan(&s.New, &s.Suspects)
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM arrivals WHERE hour_at >= $1),
+		(SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM edges)`, millis(l.now().Add(-24*time.Hour).Truncate(time.Hour))).Scan(&s.New, &s.Suspects)
 	if err != nil {
 		return s, fmt.Errorf("sum findings up: %w", err)
 	}

@@ -17,10 +17,11 @@ type FindingFilter struct {
 	State          string // a drift.State, or "open"
 	Kind           string
 	Pattern        string // a Pattern's words
-	Query          string // part of the id or of the key's text, in any case
-	Field          string // a Field's title
-	After          string // the cursor that the page before returned
-	Limit          int    // 0 is 50
+	// Query are words, in any case; each must begin a word of the id or the key's text.
+	Query string
+	Field string // a Field's title
+	After string // the cursor that the page before returned
+	Limit int    // 0 is 50
 }
 
 // Findings lists findings, those changed last first. next is the cursor of the
@@ -99,28 +100,28 @@ const mostBranches = 200
 // page finds the first places that a filter chooses, one more than its limit. An
 // index in the order of lists serves findings that share edge, kind and state, or
 // edge, pattern and state; a list is merged of those parts that hold any. What
-// would be of too many parts is found in the order of all findings.
+// would be of too many parts is found in the order of all findings, and what a
+// field or a word leaves few of is sorted.
 func (l *Ledger) page(ctx context.Context, f FindingFilter) ([]place, error) {
-	rare, err := l.rareField(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	if rare == none {
-		return nil, nil
-	}
 	s := &statement{}
-	rest, err := f.rest(s, rare)
+	few, anything, err := l.few(ctx, f, s)
+	if err != nil || !anything {
+		return nil, err
+	}
+	rest, err := f.rest(s)
 	if err != nil {
 		return nil, err
 	}
-	order := " ORDER BY changed_at DESC, id DESC LIMIT " + s.arg(f.Limit+1)
-	parts, err := l.parts(ctx, f, s, rare)
-	if err != nil {
+	var parts []string
+	order, limit := "changed_at DESC, id DESC", s.arg(f.Limit+1)
+	if few != "" {
+		parts, order = []string{few + f.plainly(s)}, "changed_at + 0 DESC, id DESC" // in the order of no index
+	} else if parts, err = l.parts(ctx, f, s); err != nil {
 		return nil, err
 	}
 	branches := make([]string, len(parts))
 	for i, part := range parts {
-		branches[i] = "SELECT * FROM (SELECT changed_at, id FROM findings WHERE " + part + rest + order + ") AS part" + strconv.Itoa(i)
+		branches[i] = "SELECT * FROM (SELECT changed_at, id FROM findings WHERE " + part + rest + " ORDER BY " + order + " LIMIT " + limit + ") AS part" + strconv.Itoa(i)
 	}
 	if len(branches) == 0 {
 		return nil, nil
@@ -135,10 +136,7 @@ func (l *Ledger) page(ctx context.Context, f FindingFilter) ([]place, error) {
 }
 
 // parts are the conditions of the parts that a list is merged of.
-func (l *Ledger) parts(ctx context.Context, f FindingFilter, s *statement, rare frequency) ([]string, error) {
-	if rare == few {
-		return []string{"1 = 1" + f.plainly(s)}, nil
-	}
+func (l *Ledger) parts(ctx context.Context, f FindingFilter, s *statement) ([]string, error) {
 	if f.Check == "" && f.Replica == "" && f.Kind == "" && f.Pattern == "" && (f.State == "" || f.State == "open" || f.State == string(drift.Resolved)) {
 		return f.all(), nil
 	}
@@ -227,19 +225,13 @@ func (f FindingFilter) plainly(s *statement) (where string) {
 }
 
 // rest is what is asked of every part: text, field and where the page before ended.
-func (f FindingFilter) rest(s *statement, rare frequency) (where string, err error) {
-	if f.Query != "" {
-		escaped := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text(f.Query)))
-		where += " AND search LIKE " + s.arg("%"+escaped+"%") + ` ESCAPE '\'`
+func (f FindingFilter) rest(s *statement) (where string, err error) {
+	for _, word := range wordsOf(f.Query) {
+		where += " AND search LIKE " + s.arg("% "+word+"%")
 	}
 	if f.Field != "" {
-		field := s.arg(text(f.Field))
-		if rare == few {
-			where += " AND id IN (SELECT finding FROM finding_fields WHERE field = " + field + ")"
-		} else {
-			where += " AND EXISTS (SELECT 1 FROM finding_fields ff WHERE ff.field = " + field +
-				" AND ff.check_name = findings.check_name AND ff.replica = findings.replica AND ff.finding = findings.id)"
-		}
+		where += " AND EXISTS (SELECT 1 FROM finding_fields ff WHERE ff.field = " + s.arg(text(f.Field)) +
+			" AND ff.check_name = findings.check_name AND ff.replica = findings.replica AND ff.finding = findings.id)"
 	}
 	if f.After != "" {
 		after, err := cursor(f.After)
@@ -251,31 +243,43 @@ func (f FindingFilter) rest(s *statement, rare frequency) (where string, err err
 	return where, nil
 }
 
-// frequency is how many findings differ in a field.
-type frequency uint8
-
-const (
-	many frequency = iota
-	few
-	none
-)
-
-// mostFew is how many findings of a field are rather sorted than looked for.
+// mostFew is how many findings are rather sorted than looked for.
 const mostFew = 2000
 
-func (l *Ledger) rareField(ctx context.Context, f FindingFilter) (frequency, error) {
-	if f.Field == "" {
-		return many, nil
+// few is a condition that leaves few findings, which an index serves; "" where
+// neither field nor words do. anything is false where no finding can be meant.
+func (l *Ledger) few(ctx context.Context, f FindingFilter, s *statement) (condition string, anything bool, err error) {
+	least, best, byField := int64(mostFew+1), "", false
+	if f.Field != "" {
+		var kept int64
+		err := l.read.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(kept), 0) AS BIGINT) FROM field_tallies WHERE field = $1`, text(f.Field)).Scan(&kept)
+		if err != nil || kept == 0 {
+			return "", false, err
+		}
+		if kept < least {
+			least, byField = kept, true
+		}
 	}
-	var kept int64
-	err := l.read.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(kept), 0) AS BIGINT) FROM field_tallies WHERE field = $1`, text(f.Field)).Scan(&kept)
+	words := wordsOf(f.Query)
+	for _, word := range words {
+		var n int64
+		err := l.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM finding_words WHERE word >= $1 AND word < $2 LIMIT $3) AS them`,
+			[]byte(word), after(word), mostFew+1).Scan(&n)
+		if err != nil || n == 0 {
+			return "", false, err
+		}
+		if n < least {
+			least, best = n, word
+		}
+	}
 	switch {
-	case err != nil:
-		return none, fmt.Errorf("read the tallies of a field: %w", err)
-	case kept == 0:
-		return none, nil
-	case kept <= mostFew:
-		return few, nil
+	case best != "":
+		condition = "id IN (SELECT finding FROM finding_words WHERE word >= " + s.arg([]byte(best)) + " AND word < " + s.arg(after(best)) + ")"
+	case byField:
+		condition = "id IN (SELECT finding FROM finding_fields WHERE field = " + s.arg(text(f.Field)) + ")"
 	}
-	return many, nil
+	return condition, f.Query == "" || len(words) > 0, nil
 }
+
+// after is what comes after everything that begins with a word: no UTF-8 holds such a byte.
+func after(word string) []byte { return append([]byte(word), 0xff) }

@@ -6,8 +6,10 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"plumbline/checks"
 	"plumbline/drift"
@@ -80,17 +82,31 @@ func patternID(words string) (id [16]byte) {
 	return id
 }
 
-// mostSearched bounds what is searched, since it lies in an index.
-const mostSearched = 1000
+// What is searched is bounded, since it lies in an index.
+const (
+	mostWords  = 20
+	mostLetter = 64 // bytes of a word
+)
 
-// searchText is what a finding is found by: its id and its key, in lower case.
-func searchText(f *drift.Finding) string {
-	s := strings.ToLower(f.ID + " " + text(f.KeyText))
-	if len(s) > mostSearched {
-		s = strings.ToValidUTF8(s[:mostSearched], "")
+// wordsOf are the different words of a text in lower case: its letters and
+// digits, divided by whatever else there is.
+func wordsOf(s string) []string {
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	for i, w := range words {
+		if len(w) > mostLetter {
+			words[i] = strings.ToValidUTF8(w[:mostLetter], "")
+		}
 	}
-	return s
+	slices.Sort(words)
+	words = slices.Compact(words)
+	return words[:min(len(words), mostWords)]
 }
+
+// searchWords are the words by which a finding is found: those of its id and its key.
+func searchWords(f *drift.Finding) []string { return wordsOf(f.ID + " " + text(f.KeyText)) }
+
+// searchText is searchWords, with a space before each.
+func searchText(f *drift.Finding) string { return " " + strings.Join(searchWords(f), " ") }
 
 // entriesBy reads findings whose column is one of some values.
 func entriesBy[T any](ctx context.Context, from querier, column string, values []T) (list []*entry, err error) {

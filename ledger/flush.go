@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"plumbline/drift"
 )
 
 // flush writes what the book has gathered.
@@ -34,6 +36,12 @@ func (b *book) flush(ctx context.Context) error {
 	if err := b.writeTallies(ctx); err != nil {
 		return fmt.Errorf("keep tallies: %w", err)
 	}
+	if err := b.writeArrivals(ctx); err != nil {
+		return fmt.Errorf("keep what is new: %w", err)
+	}
+	if err := b.writeWords(ctx, dirty); err != nil {
+		return fmt.Errorf("keep words: %w", err)
+	}
 	if err := b.writePatterns(ctx); err != nil {
 		return fmt.Errorf("keep patterns: %w", err)
 	}
@@ -41,7 +49,7 @@ func (b *book) flush(ctx context.Context) error {
 	for _, e := range dirty {
 		e.before, e.dirty = e.after, false
 	}
-	b.lines, b.tallies, b.fields = nil, map[Tally]int64{}, map[string]*fieldChange{}
+	b.lines, b.tallies, b.fields, b.arrivals = nil, map[Tally]int64{}, map[string]*fieldChange{}, map[int64]int64{}
 	return nil
 }
 
@@ -149,8 +157,8 @@ func (b *book) writeFields(ctx context.Context, dirty []*entry) error {
 		if slices.Equal(before, after) {
 			continue
 		}
-		if len(before) > 0 {
-			if _, err := b.tx.exec(ctx, `DELETE FROM finding_fields WHERE finding = $1`, e.after.ID); err != nil {
+		for _, field := range before {
+			if err := b.dropField(ctx, field, e.after.ID); err != nil {
 				return err
 			}
 		}
@@ -177,6 +185,71 @@ func (b *book) writeFields(ctx context.Context, dirty []*entry) error {
 		if _, err := b.tx.exec(ctx, `INSERT INTO field_tallies (check_name, replica, field, n, kept) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (check_name, replica, field) DO UPDATE SET n = field_tallies.n + excluded.n, kept = field_tallies.kept + excluded.kept`,
 			b.check, b.replica, field, c.open, c.kept); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *book) dropField(ctx context.Context, field, finding string) error {
+	_, err := b.tx.exec(ctx, `DELETE FROM finding_fields WHERE field = $1 AND check_name = $2 AND replica = $3 AND finding = $4`,
+		field, b.check, b.replica, finding)
+	return err
+}
+
+func (b *book) writeArrivals(ctx context.Context) error {
+	for _, hour := range slices.Sorted(maps.Keys(b.arrivals)) {
+		if b.arrivals[hour] == 0 {
+			continue
+		}
+		if _, err := b.tx.exec(ctx, `INSERT INTO arrivals (check_name, replica, hour_at, n) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (check_name, replica, hour_at) DO UPDATE SET n = arrivals.n + excluded.n`, b.check, b.replica, hour, b.arrivals[hour]); err != nil {
+			return err
+		}
+		if b.arrivals[hour] > 0 {
+			continue
+		}
+		if _, err := b.tx.exec(ctx, `DELETE FROM arrivals WHERE check_name = $1 AND replica = $2 AND hour_at = $3 AND n = 0`, b.check, b.replica, hour); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeWords keeps the words of findings that are new, or whose keys are shown
+// otherwise than they were.
+func (b *book) writeWords(ctx context.Context, dirty []*entry) error {
+	type pair struct{ word, finding string }
+	var more []pair
+	for _, e := range dirty {
+		if e.before != nil && e.before.KeyText == e.after.KeyText {
+			continue
+		}
+		if e.before != nil {
+			if err := b.dropWords(ctx, e.before); err != nil {
+				return err
+			}
+		}
+		for _, word := range searchWords(e.after) {
+			more = append(more, pair{word, e.after.ID})
+		}
+	}
+	slices.SortFunc(more, func(x, y pair) int {
+		return cmp.Or(strings.Compare(x.word, y.word), strings.Compare(x.finding, y.finding))
+	})
+	return chunks(more, 2, func(some []pair) error {
+		args := make([]any, 0, 2*len(some))
+		for _, p := range some {
+			args = append(args, []byte(p.word), p.finding)
+		}
+		_, err := b.tx.exec(ctx, `INSERT INTO finding_words (word, finding) VALUES `+placeholders(1, len(some), 2), args...)
+		return err
+	})
+}
+
+func (b *book) dropWords(ctx context.Context, f *drift.Finding) error {
+	for _, word := range searchWords(f) {
+		if _, err := b.tx.exec(ctx, `DELETE FROM finding_words WHERE word = $1 AND finding = $2`, []byte(word), f.ID); err != nil {
 			return err
 		}
 	}
@@ -229,8 +302,15 @@ func (b *book) writePatterns(ctx context.Context) error {
 func (b *book) forget(ctx context.Context, some []*entry) error {
 	for _, e := range some {
 		b.move(e.after, nil)
-		for _, statement := range []string{`DELETE FROM transitions WHERE finding = $1`, `DELETE FROM finding_fields WHERE finding = $1`,
-			`DELETE FROM findings WHERE id = $1`} {
+		if err := b.dropWords(ctx, e.after); err != nil {
+			return fmt.Errorf("forget %s: %w", e.after.ID, err)
+		}
+		for _, field := range titles(e.after) {
+			if err := b.dropField(ctx, field, e.after.ID); err != nil {
+				return fmt.Errorf("forget %s: %w", e.after.ID, err)
+			}
+		}
+		for _, statement := range []string{`DELETE FROM transitions WHERE finding = $1`, `DELETE FROM findings WHERE id = $1`} {
 			if _, err := b.tx.exec(ctx, statement, e.after.ID); err != nil {
 				return fmt.Errorf("forget %s: %w", e.after.ID, err)
 			}

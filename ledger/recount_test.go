@@ -29,6 +29,11 @@ func (w *world) recount() {
 		{"open fields", `SELECT check_name || '/' || replica || ' ' || field, n FROM field_tallies WHERE n <> 0`,
 			`SELECT ff.check_name || '/' || ff.replica || ' ' || ff.field, COUNT(*) FROM finding_fields ff JOIN findings f ON f.id = ff.finding
 				WHERE ` + open + ` GROUP BY ff.check_name, ff.replica, ff.field`},
+		{"arrivals", `SELECT check_name || '/' || replica || ' ' || hour_at, n FROM arrivals`,
+			`SELECT check_name || '/' || replica || ' ' || (confirmed_at - confirmed_at % 3600000), COUNT(*) FROM findings WHERE ` + open + `
+				GROUP BY check_name, replica, confirmed_at - confirmed_at % 3600000`},
+		{"words", `SELECT finding, COUNT(*) FROM finding_words GROUP BY finding`,
+			`SELECT id, CAST(LENGTH(search) - LENGTH(REPLACE(search, ' ', '')) AS BIGINT) FROM findings`},
 		{"kept fields", `SELECT check_name || '/' || replica || ' ' || field, kept FROM field_tallies WHERE kept <> 0`,
 			`SELECT check_name || '/' || replica || ' ' || field, COUNT(*) FROM finding_fields GROUP BY check_name, replica, field`},
 	} {

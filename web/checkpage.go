@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func checkPage(c *DeclaredCheck, edges []edgeMemory, now time.Time) checkView {
 			v.States = []sign{v.Edges[0].State, v.Edges[0].Health}
 			v.Edges[0].State, v.Edges[0].Health = sign{}, sign{} // said once is enough
 		}
-		if m.view.known.Running != "" {
+		if slices.ContainsFunc(m.runs, underWay) {
 			running++
 		}
 		if unaccepted(&m.view.known) > 0 {
@@ -116,7 +117,7 @@ func checkPage(c *DeclaredCheck, edges []edgeMemory, now time.Time) checkView {
 		v.Rules = append(v.Rules, ruleTableOf(m.view.edge))
 		v.Plans = append(v.Plans, planSectionOf(m, i))
 	}
-	v.RunDisabled = running == len(edges) && running > 0
+	v.RunDisabled = running > 0 // a check that runs is not begun anew
 	if len(edges) > 0 {
 		v.Trend = trendOf(edges[0].runs)
 		v.TrendOf = fmt.Sprintf("differing records and coverage of the last %s", several(int64(len(v.Trend)), "run", "runs"))
@@ -126,6 +127,9 @@ func checkPage(c *DeclaredCheck, edges []edgeMemory, now time.Time) checkView {
 	}
 	return v
 }
+
+// underWay says whether a run keeps another of its check from beginning.
+func underWay(r *ledger.Run) bool { return r.State == ledger.Queued || r.State == ledger.Running }
 
 // unaccepted is how many findings of an edge nobody has taken on yet.
 func unaccepted(e *ledger.Edge) (n int64) {

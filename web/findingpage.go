@@ -183,6 +183,9 @@ func (v *findingView) sides(declared *Declared, lens drift.Lens, f *drift.Findin
 			has, lacks = lacks, has
 		}
 		v.NoFields = fmt.Sprintf("%s has this record and %s does not.", has, lacks)
+		if f.Reason != "" { // it may be there, and marked deleted
+			v.NoFields = fmt.Sprintf("%s has this record: %s.", has, drift.Visible(f.Reason))
+		}
 	}
 }
 

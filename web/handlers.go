@@ -14,7 +14,7 @@ import (
 )
 
 // trendRuns is how many runs a check's page draws.
-const trendRuns = 200
+const trendRuns = 100
 
 func (s *Server) getOverview(c *gin.Context) {
 	ctx, now := c.Request.Context(), s.now()
@@ -28,10 +28,7 @@ func (s *Server) getOverview(c *gin.Context) {
 		s.broken(c, err)
 		return
 	}
-	if scene.buckets, err = s.o.Ledger.History(ctx, now.Add(-25*time.Hour)); err != nil {
-		s.broken(c, err)
-		return
-	}
+	scene.history = s.history(ctx, now.Add(-25*time.Hour))
 	processes, err := s.o.Ledger.Processes(ctx)
 	if err != nil {
 		s.broken(c, err)
@@ -42,9 +39,29 @@ func (s *Server) getOverview(c *gin.Context) {
 			scene.beat = processes[i].Heartbeat
 		}
 	}
-	v := overview(&scene, c.Request.URL.Query())
+	v, err := overview(&scene, c.Request.URL.Query())
+	if err != nil {
+		s.broken(c, err)
+		return
+	}
 	v.Page = s.frame(c, "Overview", "/", "live-tiles", "live-map", "live-checks")
 	s.render(c, http.StatusOK, "overview", v)
+}
+
+// history reads what became of a check since a time, once for each check.
+func (s *Server) history(ctx context.Context, since time.Time) func(check string) ([]ledger.Bucket, error) {
+	read := map[string][]ledger.Bucket{}
+	return func(check string) ([]ledger.Bucket, error) {
+		buckets, known := read[check]
+		if known {
+			return buckets, nil
+		}
+		buckets, err := s.o.Ledger.EdgeHistory(ctx, check, since)
+		if err == nil {
+			read[check] = buckets
+		}
+		return buckets, err
+	}
 }
 
 // due is when each check is next due. A schedule that the configuration no longer
@@ -86,12 +103,13 @@ func (s *Server) getCheck(c *gin.Context) {
 		}
 		scene.edges = append(scene.edges, edge)
 	}
-	if scene.buckets, err = s.o.Ledger.EdgeHistory(ctx, name, now.Add(-25*time.Hour)); err != nil {
-		s.broken(c, err)
-		return
-	}
+	scene.history = s.history(ctx, now.Add(-25*time.Hour))
 	var memories []edgeMemory
 	for _, view := range scene.join() {
+		if err := scene.recall(&view); err != nil {
+			s.broken(c, err)
+			return
+		}
 		m, err := s.edgeMemory(c, view)
 		if err != nil {
 			s.broken(c, err)

@@ -164,3 +164,39 @@ func TestSoakPagesStayQuickWithManyFindings(t *testing.T) {
 	}
 	pagesStayQuick(t, 200_000, 20, 200*time.Millisecond)
 }
+
+// Of a thousand checks a page shows a part, and is as light and nearly as quick.
+func TestOverviewHoldsAThousandChecks(t *testing.T) {
+	t.Parallel()
+	d := &web.Declared{}
+	for i := range 1000 {
+		owner, replica := fmt.Sprintf("owner-%d", i%17), fmt.Sprintf("replica-%d", i%90)
+		d.Checks = append(d.Checks, check(fmt.Sprintf("check-%03d", i), fmt.Sprintf("team-%d", i%20), "high", side(owner, "postgres", "public.things"), side(replica, "mongodb", "things"), "status"))
+	}
+	h := newHistory(t, shopNow().Add(-time.Hour), d)
+	for i := 0; i < 1000; i += 10 {
+		h.run(d.Checks[i].Name, d.Checks[i].Edges[0].Name, pass{equal: 10})
+	}
+	h.clock.set(shopNow())
+	home := h.serve(nil).URL
+	begin := time.Now()
+	status, body := get(t, home+"/")
+	t.Logf("%d bytes in %s", len(body), time.Since(begin).Round(time.Millisecond))
+	if rows := strings.Count(body, "<td class=\"full named\">"); status != http.StatusOK || rows != 50 || len(body) > 200<<10 {
+		t.Errorf("the overview answers %d with %d rows in %d bytes", status, rows, len(body))
+	}
+	for _, says := range []string{"1 to 50 of 1000", "further pairs are not drawn", "page=2"} {
+		if !strings.Contains(body, says) {
+			t.Errorf("the overview does not say %q", says)
+		}
+	}
+	if _, body := get(t, home+"/?page=20"); !strings.Contains(body, "951 to 1000 of 1000") || !strings.Contains(body, "check-990") {
+		t.Error("the last page is not the last")
+	}
+	if _, body := get(t, home+"/?q=check-990"); strings.Count(body, "<td class=\"full named\">") != 1 {
+		t.Error("a check is not found by its name")
+	}
+	if status, body := get(t, home+"/findings"); status != http.StatusOK || len(body) > 200<<10 {
+		t.Errorf("the findings answer %d in %d bytes", status, len(body))
+	}
+}

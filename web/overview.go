@@ -64,10 +64,12 @@ const rowsPerPage = 50
 // scene is what the overview is drawn from: the configuration in force, and what
 // is remembered of it.
 type scene struct {
-	checks  []DeclaredCheck
-	due     map[string]time.Time // when each check is next due
-	edges   []ledger.Edge
-	buckets []ledger.Bucket
+	checks []DeclaredCheck
+	due    map[string]time.Time // when each check is next due
+	edges  []ledger.Edge
+	// history is what became of a check's edges in the last day. It is asked for
+	// the checks that are shown alone, which may be few of many.
+	history func(check string) ([]ledger.Bucket, error)
 	sources map[string]SourceState
 	beat    time.Time // the last sign of life of any process
 	now     time.Time
@@ -79,8 +81,8 @@ type edgeView struct {
 	edge   *checks.Edge
 	known  ledger.Edge
 	health drift.Health
-	strip  []ledger.Bucket
-	next   time.Time // zero where it has no schedule
+	strip  []ledger.Bucket // its history, once it was asked for
+	next   time.Time       // zero where it has no schedule
 }
 
 // join pairs the configuration with the ledger. An edge that has never run is
@@ -90,17 +92,12 @@ func (s *scene) join() []edgeView {
 	for _, e := range s.edges {
 		known[[2]string{e.Check, e.Replica}] = e
 	}
-	buckets := map[[2]string][]ledger.Bucket{}
-	for _, b := range s.buckets {
-		id := [2]string{b.Check, b.Replica}
-		buckets[id] = append(buckets[id], b)
-	}
 	var views []edgeView
 	for i := range s.checks {
 		c := &s.checks[i]
 		for j := range c.Edges {
 			id := [2]string{c.Name, c.Edges[j].Name}
-			v := edgeView{check: c, edge: &c.Edges[j], known: known[id], strip: buckets[id], next: s.due[c.Name]}
+			v := edgeView{check: c, edge: &c.Edges[j], known: known[id], next: s.due[c.Name]}
 			v.known.Check, v.known.Replica = id[0], id[1]
 			if v.known.Consistency == "" {
 				v.known.Consistency = drift.Unknown
@@ -115,8 +112,19 @@ func (s *scene) join() []edgeView {
 	return views
 }
 
+// recall asks for the history of an edge.
+func (s *scene) recall(e *edgeView) error {
+	buckets, err := s.history(e.known.Check)
+	for _, b := range buckets {
+		if b.Replica == e.known.Replica {
+			e.strip = append(e.strip, b)
+		}
+	}
+	return err
+}
+
 // overview builds the page from a scene and the query of its URL.
-func overview(s *scene, query url.Values) overviewView {
+func overview(s *scene, query url.Values) (overviewView, error) {
 	edges := s.join()
 	v := overviewView{Tiles: tiles(edges, s), Filter: overviewFilterOf(edges, query)}
 	down := map[string]string{}
@@ -146,8 +154,11 @@ func overview(s *scene, query url.Values) overviewView {
 	number, _ := strconv.Atoi(query.Get("page"))
 	number = min(max(number, 1), len(chosen)/rowsPerPage+1)
 	begin, end := (number-1)*rowsPerPage, min(number*rowsPerPage, len(chosen))
-	for i := range chosen[begin:end] {
-		v.Rows = append(v.Rows, rowOf(&chosen[begin+i], s.now))
+	for i := begin; i < end; i++ {
+		if err := s.recall(&chosen[i]); err != nil {
+			return v, err
+		}
+		v.Rows = append(v.Rows, rowOf(&chosen[i], s.now))
 	}
 	if len(chosen) > rowsPerPage {
 		v.Pager.Words = fmt.Sprintf("%d to %d of %d", begin+1, end, len(chosen))
@@ -158,7 +169,7 @@ func overview(s *scene, query url.Values) overviewView {
 			v.Pager.Next = with("/", query, "page", strconv.Itoa(number+1))
 		}
 	}
-	return v
+	return v, nil
 }
 
 // matchesWords says whether what a person typed is found in the edge's names.
@@ -226,16 +237,17 @@ func rowOf(e *edgeView, now time.Time) checkRow {
 }
 
 func nextRun(e *edgeView, now time.Time) moment {
-	if e.known.Running != "" {
+	switch {
+	case e.next.After(now):
+		return at(e.next, now, "")
+	case e.known.Running != "":
 		return moment{Ago: "running"}
-	}
-	if e.next.IsZero() {
+	case e.next.IsZero():
 		return moment{Ago: "by hand"}
 	}
-	if !e.next.After(now) {
-		return moment{Ago: "due", ISO: e.next.UTC().Format(time.RFC3339), Title: at(e.next, now, "").Title}
-	}
-	return at(e.next, now, "")
+	due := at(e.next, now, "")
+	due.Ago = "due"
+	return due
 }
 
 func tiles(edges []edgeView, s *scene) []tile {

@@ -201,7 +201,6 @@ CREATE INDEX findings_of_edge ON findings (check_name, replica, kind, state, cha
 CREATE INDEX findings_of_pattern ON findings (check_name, replica, pattern_id, state, changed_at, id);
 CREATE INDEX findings_oldest ON findings (check_name, replica, first_seen, id) WHERE state <> 'resolved';
 CREATE INDEX findings_first ON findings (first_seen, id) WHERE state <> 'resolved';
-CREATE INDEX findings_new ON findings (confirmed_at) WHERE state <> 'resolved';
 CREATE INDEX findings_muted ON findings (muted_until) WHERE state = 'muted';
 
 CREATE TABLE finding_fields (
@@ -211,7 +210,14 @@ CREATE TABLE finding_fields (
     finding    TEXT NOT NULL,
     PRIMARY KEY (field, check_name, replica, finding)
 );
-CREATE INDEX finding_fields_of_finding ON finding_fields (finding);
+
+-- The words of a finding's id and key, as bytes: their beginnings are looked up,
+-- and bytes have the same order everywhere.
+CREATE TABLE finding_words (
+    word    BYTEA NOT NULL,
+    finding TEXT NOT NULL,
+    PRIMARY KEY (word, finding)
+);
 
 CREATE TABLE transitions (
     finding    TEXT NOT NULL,
@@ -236,6 +242,16 @@ CREATE TABLE tallies (
     n          BIGINT NOT NULL,
     PRIMARY KEY (check_name, replica, kind, state)
 );
+
+-- arrivals counts open findings by the hour in which they were confirmed.
+CREATE TABLE arrivals (
+    check_name TEXT NOT NULL,
+    replica    TEXT NOT NULL,
+    hour_at    BIGINT NOT NULL,
+    n          BIGINT NOT NULL,
+    PRIMARY KEY (check_name, replica, hour_at)
+);
+CREATE INDEX arrivals_at ON arrivals (hour_at);
 
 CREATE TABLE patterns (
     check_name TEXT NOT NULL,
@@ -285,8 +301,10 @@ DROP TABLE answers;
 DROP TABLE buckets;
 DROP TABLE field_tallies;
 DROP TABLE patterns;
+DROP TABLE arrivals;
 DROP TABLE tallies;
 DROP TABLE transitions;
+DROP TABLE finding_words;
 DROP TABLE finding_fields;
 DROP TABLE findings;
 DROP TABLE suspects;
