@@ -37,7 +37,7 @@ func (a *Auditor) Run(ctx context.Context, check string, trigger ledger.Trigger,
 func newRuns(b *book, c *Check, trigger ledger.Trigger, actor string, slot time.Time) (runs []*ledger.Run) {
 	for i := range c.Check.Edges {
 		runs = append(runs, &ledger.Run{Check: c.Check.Name, Replica: c.Check.Edges[i].Name, Trigger: trigger, Actor: actor,
-			SlotAt: slot, Generation: b.generation})
+			SlotAt: slot, Generation: b.generation, Hash: c.Hash})
 	}
 	return runs
 }
@@ -109,7 +109,7 @@ func (a *Auditor) Recheck(ctx context.Context, finding, actor string) (found *dr
 			if err != nil {
 				return err
 			}
-			suspect := checks.Suspect{Key: f.Key, ID: f.CopyID, FirstSeen: f.FirstSeen, Since: f.LastSeen, Known: true,
+			suspect := checks.Suspect{Key: f.Key, ID: f.CopyID, FirstSeen: f.FirstSeen, Since: f.LastSeen, Known: f.State.Open(),
 				Duplicate: f.Kind == checks.Duplicate}
 			verdict, err := recheckOne(ctx, a.shift(b, edge, o), suspect)
 			if err == nil && verdict.Outcome == checks.Unread {

@@ -198,11 +198,16 @@ func (a *Auditor) Reload(ctx context.Context, list []Check, hash string, readers
 	if err != nil {
 		return err
 	}
-	before := a.book.Swap(b)
+	return a.goOn(b).wait(ctx)
+}
+
+// goOn works by another book from now on and returns the one before, closed.
+func (a *Auditor) goOn(b *book) (before *book) {
+	before = a.book.Swap(b)
 	before.close()
 	a.dues.forget()
 	a.poke()
-	return before.wait(ctx)
+	return before
 }
 
 // Stop takes no new work, lets each reader end the page it is at and keeps where

@@ -31,7 +31,7 @@ func (a *Auditor) workBegin(ctx context.Context, job *river.Job[beginJob]) error
 			return nil // it was begun, by whoever had this job before
 		}
 		if stands == changed {
-			return a.runEnds(ctx, edge, run, errors.New(whyChanged), checks.Incomplete)
+			return a.runEnds(ctx, edge, run, errors.New(ledger.ReasonChanged), checks.Incomplete)
 		}
 		err = contained(func() error { return a.begin(ctx, b, edge, run) })
 		return a.beginEnds(ctx, edge, run, err, job.Attempt)

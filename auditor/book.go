@@ -42,12 +42,21 @@ func newBook(list []Check, generation int64, hash string, readers checks.Readers
 	return b
 }
 
+// list is what the book was made of.
+func (b *book) list() []Check {
+	list := make([]Check, len(b.order))
+	for i, name := range b.order {
+		list[i] = *b.checks[name]
+	}
+	return list
+}
+
 // declared is what the ledger is told of the book.
 func (b *book) declared(now time.Time) (edges []ledger.Edge, schedules []ledger.Schedule) {
 	for _, name := range b.order {
 		c := b.checks[name]
 		for i := range c.Check.Edges {
-			edges = append(edges, ledger.Edge{Check: name, Replica: c.Check.Edges[i].Name})
+			edges = append(edges, ledger.Edge{Check: name, Replica: c.Check.Edges[i].Name, Hash: c.Hash})
 		}
 		if c.Schedule.IsZero() {
 			continue
@@ -67,7 +76,7 @@ func (b *book) edge(check, replica string) (edge ledger.EdgeFacts, ok bool) {
 	}
 	for i := range c.Check.Edges {
 		if c.Check.Edges[i].Name == replica {
-			return ledger.EdgeFacts{Check: c.Check, I: i, Lens: b.lens, AllowEmpty: c.Check.AllowEmpty}, true
+			return ledger.EdgeFacts{Check: c.Check, I: i, Lens: b.lens, AllowEmpty: c.Check.AllowEmpty, Hash: c.Hash}, true
 		}
 	}
 	return edge, false

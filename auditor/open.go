@@ -139,7 +139,8 @@ type PanicError struct {
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("broke down: %v", e.Value) }
+// Error says what it was about without the data that its words may hold.
+func (e *PanicError) Error() string { return "broke down: " + sources.PanicWords(e.Value) }
 
 // contained makes a panic of do an error.
 func contained(do func() error) (err error) {

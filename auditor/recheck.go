@@ -51,21 +51,15 @@ func (a *Auditor) recheckOpen(ctx context.Context, w *Shift, run *ledger.Run) er
 	return nil
 }
 
-// recheckOne reads one finding now and records what that came to.
+// recheckOne reads one finding now and records what that came to. The term is
+// claimed before the read: what somebody else records meanwhile is newer.
 func recheckOne(ctx context.Context, w *Shift, suspect checks.Suspect) (checks.Verdict, error) {
-	reason, err := w.Audit.EmptyOwner(ctx)
-	if err == nil && reason != "" {
-		err = errors.New(reason)
-	}
-	if err != nil {
-		return checks.Verdict{}, err
-	}
-	verdicts, err := w.Audit.Judge(ctx, []checks.Suspect{suspect})
-	if err != nil {
-		return checks.Verdict{}, err
-	}
 	for try := 1; ; try++ {
 		term, err := w.Ledger.ClaimEdge(ctx, w.Edge.Check.Name, replicaOf(w.Edge), w.Worker)
+		if err != nil {
+			return checks.Verdict{}, err
+		}
+		verdicts, err := w.Audit.Judge(ctx, []checks.Suspect{suspect})
 		if err != nil {
 			return checks.Verdict{}, err
 		}

@@ -120,6 +120,19 @@ func (s Schedule) Interval(t time.Time) time.Duration {
 	return second.Sub(first)
 }
 
+// StaleAt is when a check whose last success was at a time has gone stale: half
+// an interval and a minute after the second slot that came to nothing. For slots
+// at equal distances that is 2.5 intervals at most; nights and weekends without
+// slots count for nothing. The zero time without a schedule.
+func (s Schedule) StaleAt(success time.Time) time.Time {
+	first := s.Next(success)
+	second := s.Next(first)
+	if first.IsZero() || second.IsZero() {
+		return time.Time{}
+	}
+	return second.Add(second.Sub(first)/2 + time.Minute)
+}
+
 func inUTC(t time.Time) time.Time {
 	if t.IsZero() {
 		return t

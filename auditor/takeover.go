@@ -100,7 +100,29 @@ func (a *Auditor) keepWatch(ctx context.Context) {
 			a.log.Warn("another process has a newer configuration: it keeps the schedules from now on", "ours", a.book.Load().generation, "newest", newest)
 		}
 		a.logged(ctx, "take over work", a.takeOver(ctx))
+		a.logged(ctx, "take the schedules back", a.takeBack(ctx, newest))
 	})
+}
+
+// takeBack goes on by our configuration where a newer one came and every process
+// that had it is gone: an update that was rolled back must not end the audit.
+func (a *Auditor) takeBack(ctx context.Context, newest int64) error {
+	if !a.behind() || a.others.have(newest) {
+		return nil
+	}
+	a.reload.Lock()
+	defer a.reload.Unlock()
+	before := a.book.Load()
+	if a.stopped.Load() || before.isClosed() || before.generation >= newest {
+		return nil
+	}
+	b, err := a.declare(ctx, before.list(), before.hash, before.readers)
+	if err != nil {
+		return err
+	}
+	a.log.Warn("nobody has the newest configuration any more: this process keeps the schedules again", "ours", b.generation, "newest", newest)
+	a.goOn(b)
+	return nil
 }
 
 // takeOver queues anew what was left by processes that are gone, and what has no

@@ -41,8 +41,6 @@ func (a *Auditor) stands(b *book, w work) (ledger.EdgeFacts, standing) {
 	return edge, changed
 }
 
-const whyChanged = "the check was changed while the run went on; the next run is of the new one"
-
 // hold has a job work by the present configuration.
 func (a *Auditor) hold(do func(*book) error) error {
 	b := a.book.Load()
@@ -69,7 +67,7 @@ func (a *Auditor) workSegment(ctx context.Context, job *river.Job[segmentJob]) e
 		read := s.Read
 		switch {
 		case stands == changed:
-			err = sources.Final(errors.New(whyChanged))
+			err = sources.Final(errors.New(ledger.ReasonChanged))
 		case run.CancelRequested:
 			err = ErrCancelled
 		default:
@@ -158,6 +156,11 @@ func (a *Auditor) concluded(ctx context.Context, id string) {
 		return
 	}
 	a.audits.forget(id)
+	tell, err := a.ledger.TellOnce(ctx, id)
+	if err != nil || !tell { // somebody else has, or will
+		a.logged(ctx, "tell of a run", err)
+		return
+	}
 	a.observer.RunConcluded(run)
 	a.log.Info("run concluded", "check", run.Check, "replica", run.Replica, "run", run.Number, "result", run.Result,
 		"compared", run.Counts.Compared(), "differences", run.Counts.Differences())

@@ -92,7 +92,7 @@ func (a *Audit) Judge(ctx context.Context, suspects []Suspect) ([]Verdict, error
 		return verdicts, err
 	}
 	for _, v := range doubtful {
-		*v = Verdict{Suspect: v.Suspect, Outcome: Unread, Reason: reason, Counts: Counts{Skipped: 1}}
+		*v = Verdict{Suspect: v.Suspect, Outcome: Unread, Reason: reason, ReadAt: v.ReadAt, Counts: Counts{Skipped: 1}}
 	}
 	return verdicts, nil
 }

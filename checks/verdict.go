@@ -50,6 +50,8 @@ type Verdict struct {
 	Difference *Difference
 	// Reason says why nothing is known, where Outcome is Unsettled or Unread.
 	Reason string
+	// ReadAt is when the read began: what was seen later is newer.
+	ReadAt time.Time
 	// Follow is a suspect that the verdict gives rise to: the same one, renewed,
 	// or the question whether its key has any copy left.
 	Follow *Suspect
@@ -69,6 +71,7 @@ func (e *edge) judgeAgain(ctx context.Context, batch []Suspect) ([]Verdict, erro
 			verdicts = append(verdicts, redefined(s))
 		}
 	}
+	began := e.now()
 	groups, err := e.readAgain(ctx, readable)
 	if err != nil {
 		return nil, err
@@ -87,6 +90,9 @@ func (e *edge) judgeAgain(ctx context.Context, batch []Suspect) ([]Verdict, erro
 			verdicts = append(verdicts, e.judgeTwin(&key, g, now))
 		}
 		verdicts = append(verdicts, e.judgeSuspect(s, g, now))
+	}
+	for i := range verdicts {
+		verdicts[i].ReadAt = began
 	}
 	for i := first; i < len(verdicts); i++ {
 		v := &verdicts[i]

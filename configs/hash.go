@@ -32,17 +32,26 @@ func (c *Config) Hash(key []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// CheckHash tells one meaning of a check from another: it changes with the check
-// and with the sources it reads, and not with its schedule or with other checks.
-// check is one of c.Checks.
+// CheckHash tells one meaning of a check from another: it changes with what is
+// compared and with the stores that are read, and not with words about the
+// check, limits, its schedule or other checks. check is one of c.Checks.
 func (c *Config) CheckHash(check *checks.Check, key []byte) string {
 	h := hasher{hmac.New(sha256.New, key)}
-	h.value(reflect.ValueOf(*check))
-	h.value(reflect.ValueOf(c.Sources[check.Owner.Source]))
+	meant := *check
+	meant.Description, meant.Severity, meant.Team, meant.Runbook, meant.Findings = "", "", "", "", 0
+	h.value(reflect.ValueOf(meant))
+	h.value(reflect.ValueOf(c.storeOf(check.Owner.Source)))
 	for i := range check.Edges {
-		h.value(reflect.ValueOf(c.Sources[check.Edges[i].Replica.Source]))
+		h.value(reflect.ValueOf(c.storeOf(check.Edges[i].Replica.Source)))
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// storeOf is a source without what only says how, and for whom, it is read.
+func (c *Config) storeOf(name string) Source {
+	s := c.Sources[name]
+	s.Team, s.Limits = "", Limits{}
+	return s
 }
 
 // hasher writes values so that no two that differ are written alike.

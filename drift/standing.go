@@ -23,7 +23,7 @@ type Health string
 const (
 	OK      Health = "OK"
 	Failing Health = "Failing" // the last run could not read what it had to
-	Stale   Health = "Stale"   // no run succeeded for 2.5 intervals of its schedule
+	Stale   Health = "Stale"   // no run succeeded in the last 2.5 intervals of its schedule
 	Paused  Health = "Paused"  // it has no schedule
 )
 
@@ -40,40 +40,76 @@ type Standing struct {
 	LastAt      time.Time
 	LastSuccess time.Time
 	Coverage    float64
+	// Number is LastRun's number: an older run that is concluded later has not the
+	// last word. Whole says that LastRun compared everything and kept all it found.
+	Number int64
+	Whole  bool
 }
 
-// Conclude is the standing after a run was concluded. A cancelled run changes
-// nothing but itself: the last word stands.
-func (s Standing) Conclude(run string, result checks.Result, why string, coverage float64, open int64, at time.Time) Standing {
-	if result == checks.Cancelled {
-		return s
+// Conclusion is what a concluded run says of its edge.
+type Conclusion struct {
+	Run      string
+	Number   int64
+	Result   checks.Result
+	Why      string // "" where it is complete
+	Coverage float64
+	Whole    bool
+}
+
+// Conclude is the standing after a run was concluded, with so many findings open.
+// A cancelled run says nothing, and neither does one older than LastRun: the last
+// word stands, but for what open findings say.
+func (s Standing) Conclude(c Conclusion, open, pending int64, at time.Time) Standing {
+	if c.Result == checks.Cancelled || c.Number < s.Number {
+		return s.Recount(open, pending, at)
 	}
 	next := s
-	next.LastRun, next.LastResult, next.LastError, next.LastAt, next.Coverage = run, result, why, at, coverage
+	next.LastRun, next.Number, next.LastResult, next.LastError, next.LastAt = c.Run, c.Number, c.Result, c.Why, at
+	next.Coverage, next.Whole = c.Coverage, c.Whole
 	switch {
-	case result == checks.Error:
+	case c.Result == checks.Error:
 		next.Consistency = Unknown
-	case result == checks.Drift, open > 0:
+	case c.Result == checks.Drift, open > 0:
 		next.Consistency = Drifted
-	case result == checks.Clean:
+	case c.Result == checks.Clean:
 		next.Consistency = InSync
 	default:
 		next.Consistency = Unknown
 	}
-	if result == checks.Clean || result == checks.Drift {
+	if c.Result == checks.Clean || c.Result == checks.Drift {
 		next.LastSuccess = at
 	}
-	if next.Consistency != s.Consistency {
-		next.Since = at
-	}
-	return next
+	return next.since(s, at)
 }
 
-// Health is how the audit of an edge is, for a schedule that runs every
-// interval; 0 is no schedule. begun is when the edge was first scheduled.
-func (s Standing) Health(now, begun time.Time, interval time.Duration) Health {
+// Recount is the standing after findings came or went beside the runs: no edge is
+// in sync while a finding is open, and one that drifted is in sync again once all
+// findings of a run that compared everything were read and found right, and
+// nothing is pending.
+func (s Standing) Recount(open, pending int64, at time.Time) Standing {
+	next := s
 	switch {
-	case interval == 0:
+	case open > 0 && s.Consistency == InSync:
+		next.Consistency = Drifted
+	case open == 0 && pending == 0 && s.Consistency == Drifted && s.Whole:
+		next.Consistency = InSync
+	}
+	return next.since(s, at)
+}
+
+func (s Standing) since(before Standing, at time.Time) Standing {
+	if s.Consistency != before.Consistency {
+		s.Since = at
+	}
+	return s
+}
+
+// Health is how the audit of an edge is. staleAt says when a schedule whose last
+// success was at a time has gone stale; nil is no schedule. begun is when the edge
+// was first scheduled.
+func (s Standing) Health(now, begun time.Time, staleAt func(time.Time) time.Time) Health {
+	switch {
+	case staleAt == nil:
 		return Paused
 	case s.LastResult == checks.Error, s.LastResult == checks.Incomplete:
 		return Failing
@@ -82,7 +118,10 @@ func (s Standing) Health(now, begun time.Time, interval time.Duration) Health {
 	if since.IsZero() {
 		since = begun
 	}
-	if now.Sub(since) > interval*5/2+time.Minute {
+	if since.After(now) { // a clock was set back
+		since = now
+	}
+	if stale := staleAt(since); !stale.IsZero() && now.After(stale) {
 		return Stale
 	}
 	return OK

@@ -64,7 +64,7 @@ func (l *Ledger) openBooks(ctx context.Context, tx *Tx, ids []string) (map[EdgeR
 		if _, err := tx.lockEdge(ctx, ref.Check, ref.Replica); err != nil {
 			return nil, nil, err
 		}
-		if books[ref], err = openBook(ctx, tx, ref.Check, ref.Replica, l.options.Findings); err != nil {
+		if books[ref], err = openBook(ctx, tx, ref.Check, ref.Replica, l.options.Findings, timeOf(millis(l.now()))); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -17,6 +17,7 @@ type book struct {
 	tx             *Tx
 	check, replica string
 	limit          int64 // how many open findings are kept
+	at             time.Time
 
 	entries map[ident]*entry
 	order   []*entry // as they were first looked at
@@ -49,9 +50,10 @@ type fieldChange struct{ open, kept int64 }
 // is put with others.
 const mostPatterns = 200
 
-// openBook reads what the book keeps up. The transaction holds the edge.
-func openBook(ctx context.Context, tx *Tx, check, replica string, limit int) (*book, error) {
-	b := &book{tx: tx, check: check, replica: replica, limit: int64(limit), entries: map[ident]*entry{}, tallies: map[Tally]int64{},
+// openBook reads what the book keeps up, for changes made at a time. The
+// transaction holds the edge.
+func openBook(ctx context.Context, tx *Tx, check, replica string, limit int, at time.Time) (*book, error) {
+	b := &book{tx: tx, check: check, replica: replica, limit: int64(limit), at: at, entries: map[ident]*entry{}, tallies: map[Tally]int64{},
 		patterns: map[string]*patternRow{}, fields: map[string]*fieldChange{}, arrivals: map[int64]int64{}}
 	err := tx.sql.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM tallies
 		WHERE check_name = $1 AND replica = $2 AND state <> 'resolved'`, check, replica).Scan(&b.open)

@@ -64,7 +64,7 @@ func (l *Ledger) conclude(ctx context.Context, tx *Tx, b *book, r *Run, at time.
 	}
 	r.draw(cancelled, allowEmpty, failure)
 	if b != nil {
-		if r.complete() {
+		if r.complete() && r.Omitted == 0 { // an omitted one was delivered all the same
 			if err := b.resolveUndelivered(ctx, r); err != nil {
 				return err
 			}
@@ -123,47 +123,73 @@ func (l *Ledger) finish(ctx context.Context, tx *Tx, r *Run, at time.Time) error
 }
 
 func concludeEdge(ctx context.Context, tx *Tx, r *Run, at time.Time) error {
-	standing, compared, err := readStanding(ctx, tx.sql, r.Check, r.Replica)
+	known, err := readStanding(ctx, tx.sql, r.Check, r.Replica)
 	if err != nil {
 		return err
 	}
-	var open int64
-	err = tx.sql.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM tallies WHERE check_name = $1 AND replica = $2 AND state <> 'resolved'`,
-		r.Check, r.Replica).Scan(&open)
-	if err != nil {
-		return fmt.Errorf("count open findings: %w", err)
+	if known.hash != "" && r.Hash != "" && known.hash != r.Hash {
+		return nil // the run was of another check of that name, and says nothing of this one
 	}
 	why := r.Error
 	if reasons := r.EdgeRun().ReasonList(); why == "" && len(reasons) > 0 {
 		why = reasons[0]
 	}
-	next := standing.Conclude(r.ID, r.Result, why, r.Coverage, open, at)
-	if r.complete() {
+	next := known.Conclude(drift.Conclusion{Run: r.ID, Number: r.Number, Result: r.Result, Why: why, Coverage: r.Coverage,
+		Whole: r.complete() && r.Omitted == 0}, known.open, known.pending, at)
+	compared := known.compared
+	if r.complete() && next.LastRun == r.ID {
 		compared = r.Counts.Compared()
 	}
-	_, err = tx.exec(ctx, `UPDATE edges SET consistency = $1, since = $2, last_run = $3, last_result = $4, last_error = $5, last_at = $6,
-			last_success = $7, coverage = $8, compared = $9 WHERE check_name = $10 AND replica = $11`,
-		string(next.Consistency), millis(next.Since), next.LastRun, string(next.LastResult), text(next.LastError), millis(next.LastAt),
-		millis(next.LastSuccess), next.Coverage, compared, r.Check, r.Replica)
-	if err != nil {
-		return fmt.Errorf("keep the standing of %s/%s: %w", r.Check, r.Replica, err)
-	}
-	tx.tell(Change{Topic: "edge", Check: r.Check, Replica: r.Replica})
-	return nil
+	return keepStanding(ctx, tx, r.Check, r.Replica, next, compared)
 }
 
-func readStanding(ctx context.Context, from querier, check, replica string) (s drift.Standing, compared int64, err error) {
+// standingRow is where an edge stands, and what that is drawn from.
+type standingRow struct {
+	drift.Standing
+	hash                    string
+	compared, open, pending int64
+}
+
+func readStanding(ctx context.Context, from querier, check, replica string) (s standingRow, err error) {
 	var consistency, result string
 	var since, lastAt, success int64
-	err = from.QueryRowContext(ctx, `SELECT consistency, since, last_run, last_result, last_error, last_at, last_success, coverage, compared
+	err = from.QueryRowContext(ctx, `SELECT consistency, since, last_run, last_number, last_whole, last_result, last_error, last_at, last_success,
+			coverage, compared, pending, hash,
+			(SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM tallies t WHERE t.check_name = $1 AND t.replica = $2 AND t.state <> 'resolved')
 		FROM edges WHERE check_name = $1 AND replica = $2`, check, replica).
-		Scan(&consistency, &since, &s.LastRun, &result, &s.LastError, &lastAt, &success, &s.Coverage, &compared)
+		Scan(&consistency, &since, &s.LastRun, &s.Number, &s.Whole, &result, &s.LastError, &lastAt, &success, &s.Coverage, &s.compared,
+			&s.pending, &s.hash, &s.open)
 	if err != nil {
-		return s, 0, fmt.Errorf("read edge %s/%s: %w", check, replica, err)
+		return s, fmt.Errorf("read edge %s/%s: %w", check, replica, err)
 	}
 	s.Consistency, s.LastResult = drift.Consistency(consistency), checks.Result(result)
 	s.Since, s.LastAt, s.LastSuccess = timeOf(since), timeOf(lastAt), timeOf(success)
-	return s, compared, nil
+	return s, nil
+}
+
+func keepStanding(ctx context.Context, tx *Tx, check, replica string, s drift.Standing, compared int64) error {
+	_, err := tx.exec(ctx, `UPDATE edges SET consistency = $1, since = $2, last_run = $3, last_result = $4, last_error = $5, last_at = $6,
+			last_success = $7, coverage = $8, compared = $9, last_number = $10, last_whole = $11 WHERE check_name = $12 AND replica = $13`,
+		string(s.Consistency), millis(s.Since), s.LastRun, string(s.LastResult), text(s.LastError), millis(s.LastAt),
+		millis(s.LastSuccess), s.Coverage, compared, s.Number, s.Whole, check, replica)
+	if err != nil {
+		return fmt.Errorf("keep the standing of %s/%s: %w", check, replica, err)
+	}
+	tx.tell(Change{Topic: "edge", Check: check, Replica: replica})
+	return nil
+}
+
+// recount draws what open findings that came or went mean for where the edge stands.
+func (b *book) recount(ctx context.Context) error {
+	known, err := readStanding(ctx, b.tx.sql, b.check, b.replica)
+	if err != nil {
+		return err
+	}
+	next := known.Recount(known.open, known.pending, b.at)
+	if next == known.Standing {
+		return nil
+	}
+	return keepStanding(ctx, b.tx, b.check, b.replica, next, known.compared)
 }
 
 // cutShort finishes a run as cancelled at once. Its suspects are judged all the

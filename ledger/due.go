@@ -97,7 +97,8 @@ func (l *Ledger) DueSuspects(ctx context.Context, check, replica string, now tim
 }
 
 // OpenKeys lists open findings that can be looked up again and were last to be
-// read before a time, as Known suspects, those longest not read first.
+// read before a time, as Known suspects, those longest not read first. What was
+// read in the future, by a clock that has been set back, counts as not read.
 func (l *Ledger) OpenKeys(ctx context.Context, check, replica string, limit int, before time.Time) ([]checks.Suspect, error) {
 	list, err := collect(ctx, l.read, func(rows *sql.Rows) (s checks.Suspect, err error) {
 		var key, id []byte
@@ -114,8 +115,9 @@ func (l *Ledger) OpenKeys(ctx context.Context, check, replica string, limit int,
 		s.ID, err = decodeKey(id)
 		return s, err
 	}, `SELECT record_key, copy_id, kind, first_seen FROM findings
-		WHERE check_name = $1 AND replica = $2 AND state <> 'resolved' AND whole AND asked_at < $3
-		ORDER BY asked_at, id LIMIT $4`, check, replica, millis(before), limit)
+		WHERE check_name = $1 AND replica = $2 AND state <> 'resolved' AND whole
+			AND (asked_at < $3 OR asked_at > $5)
+		ORDER BY asked_at, id LIMIT $4`, check, replica, millis(before), limit, millis(l.now()))
 	if err != nil {
 		return nil, fmt.Errorf("list the open findings of %s/%s: %w", check, replica, err)
 	}

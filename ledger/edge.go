@@ -9,6 +9,8 @@ import (
 // Edge is what is remembered of one check and replica.
 type Edge struct {
 	Check, Replica string
+	// Hash is of the check as it is declared: a word on another one is no word.
+	Hash string
 	drift.Standing
 	// Declared says whether the configuration names it still.
 	Declared bool

@@ -10,7 +10,7 @@ import (
 	"plumbline/drift"
 )
 
-const selectEdge = `SELECT check_name, replica, declared, begun, consistency, since, last_run, last_result, last_error, last_at,
+const selectEdge = `SELECT check_name, replica, declared, hash, begun, consistency, since, last_run, last_number, last_whole, last_result, last_error, last_at,
 	last_success, coverage, compared, pending,
 	(SELECT MIN(f.first_seen) FROM findings f WHERE f.check_name = edges.check_name AND f.replica = edges.replica AND f.state <> 'resolved')
 	FROM edges`
@@ -19,7 +19,7 @@ func scanEdge(rows *sql.Rows) (e Edge, err error) {
 	var consistency, result string
 	var begun, since, lastAt, success int64
 	var oldest sql.NullInt64
-	err = rows.Scan(&e.Check, &e.Replica, &e.Declared, &begun, &consistency, &since, &e.LastRun, &result, &e.LastError, &lastAt, &success,
+	err = rows.Scan(&e.Check, &e.Replica, &e.Declared, &e.Hash, &begun, &consistency, &since, &e.LastRun, &e.Number, &e.Whole, &result, &e.LastError, &lastAt, &success,
 		&e.Coverage, &e.Compared, &e.Pending, &oldest)
 	e.Begun, e.Since, e.LastAt, e.LastSuccess, e.OldestOpen = timeOf(begun), timeOf(since), timeOf(lastAt), timeOf(success), timeOf(oldest.Int64)
 	e.Consistency, e.LastResult = drift.Consistency(consistency), checks.Result(result)
@@ -118,23 +118,30 @@ func (s *Summary) OpenFindings() (n int64) {
 	return n
 }
 
-// Summary sums the ledger up.
+// ofDeclared restricts a table to edges that are configured: what is kept of
+// others nobody can put right any more.
+func ofDeclared(table string) string {
+	return `EXISTS (SELECT 1 FROM edges e WHERE e.check_name = ` + table + `.check_name AND e.replica = ` + table + `.replica AND e.declared)`
+}
+
+// Summary sums the ledger up: what it keeps of edges that are configured.
 func (l *Ledger) Summary(ctx context.Context) (s Summary, err error) {
 	if s.Open, err = collect(ctx, l.read, func(rows *sql.Rows) (t Tally, err error) {
 		var state string
 		err = rows.Scan(&t.Kind, &state, &t.N)
 		t.State = drift.State(state)
 		return t, err
-	}, `SELECT kind, state, CAST(SUM(n) AS BIGINT) FROM tallies WHERE state <> 'resolved' GROUP BY kind, state HAVING SUM(n) > 0 ORDER BY kind, state`); err != nil {
+	}, `SELECT kind, state, CAST(SUM(n) AS BIGINT) FROM tallies t WHERE state <> 'resolved'
+		AND `+ofDeclared("t")+` GROUP BY kind, state HAVING SUM(n) > 0 ORDER BY kind, state`); err != nil {
 		return s, fmt.Errorf("sum findings up: %w", err)
 	}
-	err = l.read.QueryRowContext(ctx, `SELECT (SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM arrivals WHERE hour_at >= $1),
-		(SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM edges)`, millis(l.now().Add(-24*time.Hour).Truncate(time.Hour))).Scan(&s.New, &s.Suspects)
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM arrivals t WHERE hour_at >= $1 AND `+ofDeclared("t")+`),
+		(SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM edges WHERE declared)`, millis(l.now().Add(-24*time.Hour).Truncate(time.Hour))).Scan(&s.New, &s.Suspects)
 	if err != nil {
 		return s, fmt.Errorf("sum findings up: %w", err)
 	}
 	var since int64
-	err = l.read.QueryRowContext(ctx, `SELECT id, first_seen FROM findings WHERE state <> 'resolved' ORDER BY first_seen, id LIMIT 1`).Scan(&s.OldestOpen, &since)
+	err = l.read.QueryRowContext(ctx, `SELECT id, first_seen FROM findings t WHERE state <> 'resolved' AND `+ofDeclared("t")+` ORDER BY first_seen, id LIMIT 1`).Scan(&s.OldestOpen, &since)
 	if err != nil && !nothing(err) {
 		return s, fmt.Errorf("find the oldest finding: %w", err)
 	}

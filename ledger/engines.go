@@ -49,17 +49,21 @@ func (sqliteEngine) open(ctx context.Context, address string) (write, read *sql.
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)" +
 		"&_pragma=cache_size(-16000)&_pragma=temp_store(2)"
-	if write, err = sql.Open("sqlite", dsn+"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=journal_size_limit(67108864)"); err != nil {
+	writer, err := sqlite.NewConnector(dsn + "&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=journal_size_limit(67108864)")
+	if err != nil {
 		return nil, nil, err
 	}
+	write = sql.OpenDB(remembering{writer})
 	write.SetMaxOpenConns(1)
 	write.SetMaxIdleConns(1)
 	if err := write.PingContext(ctx); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
-	if read, err = sql.Open("sqlite", dsn+"&_pragma=query_only(1)"); err != nil {
+	reader, err := sqlite.NewConnector(dsn + "&_pragma=query_only(1)")
+	if err != nil {
 		return nil, nil, errors.Join(err, write.Close())
 	}
+	read = sql.OpenDB(remembering{reader})
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
 	return write, read, nil

@@ -17,7 +17,12 @@ type EdgeFacts struct {
 	Lens  drift.Lens
 	// AllowEmpty: an edge without records is a fact.
 	AllowEmpty bool
+	// Hash is of the check as it is now; "" where that does not matter.
+	Hash string
 }
+
+// ReasonChanged is why a run is incomplete whose check was changed before its end.
+const ReasonChanged = "the check was changed while the run went on; the next run is of the new one"
 
 func (f EdgeFacts) edge() *checks.Edge { return &f.Check.Edges[f.I] }
 

@@ -36,6 +36,9 @@ func (b *book) flush(ctx context.Context) error {
 	if err := b.writeTallies(ctx); err != nil {
 		return fmt.Errorf("keep tallies: %w", err)
 	}
+	if err := b.recount(ctx); err != nil {
+		return err
+	}
 	if err := b.writeArrivals(ctx); err != nil {
 		return fmt.Errorf("keep what is new: %w", err)
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"time"
 
 	"plumbline/checks"
 )
@@ -21,6 +22,7 @@ type outcome struct {
 	duplicate *checks.Difference
 	cleared   map[bool]string // why, by whether only duplicates were in doubt
 	unknown   map[bool]bool
+	readAt    time.Time // when the read that cleared it began
 	run       string
 	waiting   []*Run // those that count it
 }
@@ -56,7 +58,7 @@ func (n *outcomes) of(v *checks.Verdict) *outcome {
 		return o
 	case checks.Cleared:
 		o := n.at(own)
-		o.cleared[v.Suspect.Duplicate] = v.Cleared
+		o.cleared[v.Suspect.Duplicate], o.readAt = v.Cleared, v.ReadAt
 		return o
 	default:
 		o := n.at(own)
@@ -114,6 +116,9 @@ func (n *outcomes) clear(e *entry, o *outcome) error {
 			e.askedAt, e.dirty = n.r.at, true
 		}
 		return nil
+	}
+	if seen := e.after.LastSeen; seen.After(o.readAt) && !seen.After(n.r.at) && !o.readAt.IsZero() {
+		return nil // it was met, and differed, after this read began
 	}
 	return n.r.book.clear(e, why, n.r.at, o.run)
 }

@@ -78,7 +78,7 @@ func (r *recorder) takeProgress(ctx context.Context, run *Run, p Progress) error
 		if run.Waits == nil {
 			run.Waits = map[string]int64{}
 		}
-		run.Waits[text(reason)] += ms
+		run.Waits[text(r.facts.reason(reason))] += ms
 	}
 	who := make([]ident, 0, len(p.Suspects)+len(p.Settled))
 	for i := range p.Suspects {

@@ -52,7 +52,7 @@ func (l *Ledger) record(ctx context.Context, tx *Tx, facts EdgeFacts, at time.Ti
 		limit = l.options.Findings
 	}
 	var err error
-	if r.book, err = openBook(ctx, tx, check, replica, limit); err != nil {
+	if r.book, err = openBook(ctx, tx, check, replica, limit, r.at); err != nil {
 		return nil, err
 	}
 	err = tx.sql.QueryRowContext(ctx, `SELECT term FROM edges WHERE check_name = $1 AND replica = $2`, check, replica).Scan(&r.term)

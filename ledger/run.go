@@ -63,6 +63,8 @@ type Run struct {
 	CancelledBy                   string
 	Segments, SegmentsDone        int
 	Term                          int64
+	// Hash is of the check as it was when the run was created.
+	Hash string
 }
 
 // EdgeRun is the run as the engine tells of it.

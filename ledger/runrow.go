@@ -100,7 +100,7 @@ func readKeys(s string) (keys []sources.Key, err error) {
 
 const runColumns = `id, number, check_name, replica, cause, actor, slot_at, generation, state, result, error, given, plan,
 	estimate, records_read, counts, unread, pending, omitted, copies, reasons, waits, coverage, created_at, started_at,
-	ended_at, finished_at, cancel_requested, cancelled_by, segments, segments_done, term`
+	ended_at, finished_at, cancel_requested, cancelled_by, segments, segments_done, term, hash`
 
 const selectRun = `SELECT ` + runColumns + ` FROM runs`
 
@@ -110,7 +110,7 @@ func scanRun(rows *sql.Rows) (*Run, error) {
 	var trigger, state, result, given, plan, counts, reasons, waits string
 	err := rows.Scan(&r.ID, &r.Number, &r.Check, &r.Replica, &trigger, &r.Actor, &slot, &r.Generation, &state, &result, &r.Error,
 		&given, &plan, &r.Estimate, &r.Read, &counts, &r.Unread, &r.Pending, &r.Omitted, &r.Copies, &reasons, &waits, &r.Coverage,
-		&created, &started, &ended, &finished, &r.CancelRequested, &r.CancelledBy, &r.Segments, &r.SegmentsDone, &r.Term)
+		&created, &started, &ended, &finished, &r.CancelRequested, &r.CancelledBy, &r.Segments, &r.SegmentsDone, &r.Term, &r.Hash)
 	if err != nil {
 		return nil, err
 	}

@@ -22,10 +22,11 @@ func (l *Ledger) Active(ctx context.Context, check string) (bool, error) {
 	return going != "", nil
 }
 
-// goingRun is a run of a check that is queued or running, as "#number"; "" for none.
+// goingRun is a run of a whole check that is queued or running, as "#number"; ""
+// for none. One of given keys is in nobody's way.
 func goingRun(ctx context.Context, from querier, check string) (string, error) {
 	var number int64
-	err := from.QueryRowContext(ctx, `SELECT number FROM runs WHERE check_name = $1 AND state <> 'finished' AND state <> 'settling'
+	err := from.QueryRowContext(ctx, `SELECT number FROM runs WHERE check_name = $1 AND state <> 'finished' AND state <> 'settling' AND given = ''
 		ORDER BY number LIMIT 1`, check).Scan(&number)
 	switch {
 	case nothing(err):
@@ -105,10 +106,10 @@ func (l *Ledger) insertRuns(ctx context.Context, tx *Tx, runs []*Run) error {
 		if r.Waits == nil {
 			r.Waits = map[string]int64{}
 		}
-		_, err = tx.exec(ctx, `INSERT INTO runs (`+runColumns+`, worker) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', $10, '',
-				0, 0, '', 0, 0, 0, $11, '', '', 0, $12, 0, 0, 0, $13, '', 0, 0, 0, '')`,
+		_, err = tx.exec(ctx, `INSERT INTO runs (`+runColumns+`, worker, told) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', $10, '',
+				0, 0, '', 0, 0, 0, $11, '', '', 0, $12, 0, 0, 0, $13, '', 0, 0, 0, $14, '', $13)`,
 			r.ID, r.Number, r.Check, r.Replica, string(r.Trigger), text(r.Actor), millis(r.SlotAt), r.Generation, string(r.State), given,
-			r.Copies, millis(r.CreatedAt), false)
+			r.Copies, millis(r.CreatedAt), false, r.Hash)
 		if err != nil {
 			return fmt.Errorf("keep a run of %s/%s: %w", r.Check, r.Replica, err)
 		}
@@ -259,7 +260,8 @@ func (l *Ledger) CancelRun(ctx context.Context, id, actor string) (run *Run, err
 
 // ResumeRun goes on with what a finished run did not read, from where each
 // segment stopped; jobs is called in the same transaction with those segments.
-// *Ended where there is nothing to resume; *OverlapError where the check runs.
+// *Ended where there is nothing to resume, or the check was changed since;
+// *OverlapError where the check runs.
 func (l *Ledger) ResumeRun(ctx context.Context, id, actor string, jobs func(tx *Tx, segments []Segment) error) (run *Run, err error) {
 	if id, err = l.runID(ctx, id); err != nil {
 		return nil, err
@@ -272,6 +274,13 @@ func (l *Ledger) ResumeRun(ctx context.Context, id, actor string, jobs func(tx *
 		going, err := lockCheck(ctx, tx, r.Check, []*Run{r})
 		if err != nil {
 			return err
+		}
+		known, err := readStanding(ctx, tx.sql, r.Check, r.Replica)
+		if err != nil {
+			return err
+		}
+		if known.hash != r.Hash { // what it has compared, it compared by other rules
+			return &Ended{What: "run " + r.ID + " is of a check that was changed since: it"}
 		}
 		if going != "" {
 			return &OverlapError{Check: r.Check, Run: going}
@@ -330,4 +339,18 @@ func (l *Ledger) Run(ctx context.Context, id string) (*Run, error) {
 		return nil, err
 	}
 	return runRow(ctx, l.read, id)
+}
+
+// TellOnce says, once for each finished run in the ledger's life, that it is to
+// be told of.
+func (l *Ledger) TellOnce(ctx context.Context, id string) (tell bool, err error) {
+	err = l.InTx(ctx, func(tx *Tx) error {
+		n, err := tx.exec(ctx, `UPDATE runs SET told = $1 WHERE id = $2 AND state = 'finished' AND NOT told`, true, id)
+		tell = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("mark run %s as told: %w", id, err)
+	}
+	return tell, nil
 }

@@ -57,17 +57,27 @@ func (l *Ledger) declareEdges(ctx context.Context, tx *Tx, edges []Edge, now tim
 	}
 	edges = sortedBy(slices.Clone(edges), func(e Edge) string { return e.Check + "\x00" + e.Replica }) // as edges are locked
 	for _, e := range edges {
-		_, err := tx.exec(ctx, `INSERT INTO edges (check_name, replica, declared, begun, consistency, since, last_run, last_result,
-				last_error, last_at, last_success, coverage, compared, pending, settle, term, worker, locks)
-			VALUES ($1, $2, $3, $4, $5, $4, '', '', '', 0, 0, 0, 0, 0, 0, 0, '', 0)
-			ON CONFLICT (check_name, replica) DO UPDATE SET declared = excluded.declared`,
-			e.Check, e.Replica, true, millis(now), string(drift.Unknown))
-		if err != nil {
+		if err := tx.declareEdge(ctx, e, now); err != nil {
 			return fmt.Errorf("keep edge %s/%s: %w", e.Check, e.Replica, err)
 		}
 	}
 	tx.tell(Change{Topic: "config"})
 	return nil
+}
+
+// declareEdge keeps an edge. Where it stands is unknown when it is new, comes
+// back, or its check has come to mean something else: a word on what the check
+// was is no word on what it is.
+func (tx *Tx) declareEdge(ctx context.Context, e Edge, now time.Time) error {
+	_, err := tx.exec(ctx, `INSERT INTO edges (check_name, replica, declared, hash, begun, consistency, since, last_run, last_number, last_whole,
+			last_result, last_error, last_at, last_success, coverage, compared, pending, settle, term, worker, locks)
+		VALUES ($1, $2, $3, $4, $5, $6, $5, '', 0, $7, '', '', 0, 0, 0, 0, 0, 0, 0, '', 0)
+		ON CONFLICT (check_name, replica) DO UPDATE SET declared = excluded.declared, hash = excluded.hash, begun = excluded.begun,
+			consistency = excluded.consistency, since = excluded.since, last_whole = excluded.last_whole, last_result = '', last_error = '',
+			last_success = 0, coverage = 0, compared = 0
+		WHERE NOT edges.declared OR edges.hash <> excluded.hash`,
+		e.Check, e.Replica, true, e.Hash, millis(now), string(drift.Unknown), false)
+	return err
 }
 
 func (l *Ledger) cancelUndeclared(ctx context.Context, tx *Tx, ref EdgeRef) error {

@@ -107,7 +107,7 @@ func (r *recorder) takeVerdicts(ctx context.Context, vs []checks.Verdict) error 
 		if row != nil && row.metTerm == r.term && v.Outcome == checks.Cleared {
 			// A scan met it after it was taken to be judged: what was read may be
 			// older than what the scan saw.
-			row.FirstSeen, row.Since, row.dirty = r.at, r.at, true
+			row.FirstSeen, row.Since, row.metTerm, row.dirty = r.at, r.at, 0, true // the next read is newer than the scan
 			renewed[id] = true
 			continue
 		}
@@ -207,6 +207,9 @@ func (r *recorder) concludeRuns(ctx context.Context) error {
 	for _, run := range runs {
 		switch {
 		case run.State == Settling:
+			if hash := r.facts.Hash; hash != "" && run.Hash != "" && hash != run.Hash {
+				run.because(ReasonChanged, 1) // what it compared, it compared by other rules
+			}
 			if err := r.ledger.conclude(ctx, r.tx, r.book, run, r.at, r.facts.AllowEmpty); err != nil {
 				return err
 			}

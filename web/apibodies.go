@@ -132,12 +132,9 @@ func sideBody(s *checks.Side) SideBody {
 // edgeBody is an edge of a check with what is remembered of it; one that was
 // never read is Unknown.
 func edgeBody(c *DeclaredCheck, edge *checks.Edge, known ledger.Edge, now time.Time) EdgeBody {
-	consistency, health := known.Consistency, known.Standing.Health(now, known.Begun, c.Interval)
+	consistency, health := known.Consistency, c.health(&known, now)
 	if consistency == "" {
 		consistency = drift.Unknown
-	}
-	if known.Begun.IsZero() && c.Interval > 0 {
-		health = drift.OK // it is not due yet
 	}
 	body := EdgeBody{Replica: edge.Name, Side: sideBody(&edge.Replica), SettleSeconds: seconds(edge.Settle), Consistency: string(consistency),
 		Since: Instant(known.Since), Health: string(health), Coverage: known.Coverage, LastRun: known.LastRun, LastResult: string(known.LastResult),

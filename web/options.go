@@ -64,6 +64,20 @@ type DeclaredCheck struct {
 	Spec string // the schedule as written; "" for none
 	// Interval is how far apart its slots are about now; 0 without a schedule.
 	Interval time.Duration
+	// StaleAt is when the check has gone stale whose last success was at a time;
+	// nil without a schedule.
+	StaleAt func(success time.Time) time.Time
+	// Since is from when on it is scheduled as it is.
+	Since time.Time
+}
+
+// health is how the audit of one of the check's edges is.
+func (c *DeclaredCheck) health(known *ledger.Edge, now time.Time) drift.Health {
+	begun := known.Begun
+	if c.Since.After(begun) {
+		begun = c.Since
+	}
+	return known.Standing.Health(now, begun, c.StaleAt)
 }
 
 // DeclaredSource is a source without its address.

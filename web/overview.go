@@ -102,10 +102,7 @@ func (s *scene) join() []edgeView {
 			if v.known.Consistency == "" {
 				v.known.Consistency = drift.Unknown
 			}
-			v.health = v.known.Standing.Health(s.now, v.known.Begun, c.Interval)
-			if v.known.Begun.IsZero() && c.Interval > 0 {
-				v.health = drift.OK // it is not due yet
-			}
+			v.health = c.health(&v.known, s.now)
 			views = append(views, v)
 		}
 	}

@@ -36,10 +36,13 @@ CREATE TABLE edges (
     check_name   TEXT NOT NULL,
     replica      TEXT NOT NULL,
     declared     BOOLEAN NOT NULL,
+    hash         TEXT NOT NULL,
     begun        BIGINT NOT NULL,
     consistency  TEXT NOT NULL,
     since        BIGINT NOT NULL,
     last_run     TEXT NOT NULL,
+    last_number  BIGINT NOT NULL,
+    last_whole   BOOLEAN NOT NULL,
     last_result  TEXT NOT NULL,
     last_error   TEXT NOT NULL,
     last_at      BIGINT NOT NULL,
@@ -105,7 +108,9 @@ CREATE TABLE runs (
     segments         BIGINT NOT NULL,
     segments_done    BIGINT NOT NULL,
     term             BIGINT NOT NULL,
-    worker           TEXT NOT NULL
+    worker           TEXT NOT NULL,
+    hash             TEXT NOT NULL,
+    told             BOOLEAN NOT NULL
 );
 CREATE INDEX runs_of_check ON runs (check_name, number);
 CREATE INDEX runs_of_check_by_result ON runs (check_name, result, number);

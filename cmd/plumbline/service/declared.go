@@ -17,7 +17,12 @@ func Declare(config *configs.Config, at time.Time) *web.Declared {
 	d := &web.Declared{LoadedAt: at}
 	for i := range config.Checks {
 		check := &config.Checks[i]
-		d.Checks = append(d.Checks, web.DeclaredCheck{Check: check, Spec: config.Schedules[check.Name], Interval: config.Interval(check.Name, at)})
+		declared := web.DeclaredCheck{Check: check, Spec: config.Schedules[check.Name], Since: at}
+		if declared.Spec != "" {
+			schedule, _ := auditor.ParseSchedule(declared.Spec) // what cannot be read was refused with its place
+			declared.Interval, declared.StaleAt = schedule.Interval(at), schedule.StaleAt
+		}
+		d.Checks = append(d.Checks, declared)
 	}
 	for _, name := range slices.Sorted(maps.Keys(config.Sources)) {
 		s := config.Sources[name]
