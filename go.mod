@@ -97,3 +97,6 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+// modernc.org/sqlite is made for one version of its C library and no other.
+replace modernc.org/libc => modernc.org/libc v1.77.1

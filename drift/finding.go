@@ -58,7 +58,8 @@ type Finding struct {
 	MutedUntil time.Time
 	// Accepted: it drifted when a baseline was taken, and is known.
 	Accepted bool
-	// Revision rises with every change, so that who acts on an old one is told.
+	// Revision rises with every line of the timeline, so that who acts on an old one
+	// is told; being seen again changes nothing that is acted on.
 	Revision int64
 }
 

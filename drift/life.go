@@ -135,7 +135,9 @@ func Next(before *Finding, o Observation) (after *Finding, t Transition, changed
 		f.MutedUntil = time.Time{}
 	}
 	f.State = to
-	f.Revision++
+	if changed {
+		f.Revision++
+	}
 	return &f, t, changed, nil
 }
 

@@ -20,7 +20,6 @@ type book struct {
 	at             time.Time
 
 	entries map[ident]*entry
-	order   []*entry // as they were first looked at
 	lines   []line
 
 	open     int64

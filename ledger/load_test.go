@@ -190,7 +190,7 @@ func TestQuestionsOverManyFindings(t *testing.T) {
 	for _, engine := range engines() {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			w := crowded(t, engine, 4, 2500)
+			w := crowded(t, engine, 4, 1200)
 			latencies(t, w, 2, 4)
 			w.recount()
 		})

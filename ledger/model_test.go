@@ -32,6 +32,7 @@ type modelFinding struct {
 	State                       drift.State
 	Kind                        checks.DifferenceKind
 	Seen, Regressions, Revision int64
+	Accepted                    bool
 	counted                     map[string]map[checks.DifferenceKind]bool // by the run that counted it last
 }
 
@@ -91,7 +92,6 @@ func (m *model) meet(run string, s modelSuspect) {
 			add(&m.runs[run].Counts, f.Kind)
 			f.count(run, f.Kind)
 			f.Seen++
-			f.Revision++
 		}
 		return
 	}
@@ -184,17 +184,18 @@ func (m *model) judge(answers []answer, known bool) {
 			}
 			continue
 		case f == nil:
-			f = &modelFinding{State: drift.Confirmed, Kind: kind}
+			f = &modelFinding{State: drift.Confirmed, Kind: kind, Revision: 1}
 			m.findings[key] = f
 		case f.State == drift.Resolved:
-			f.State, f.Kind = drift.Regressed, kind
+			f.State, f.Kind, f.Accepted = drift.Regressed, kind, false
 			f.Regressions++
+			f.Revision++
 		case f.Kind == checks.Duplicate && kind != checks.Duplicate && !n.cleared[true]:
-		default:
+		case f.Kind != kind:
 			f.Kind = kind
+			f.Revision++
 		}
 		f.Seen++
-		f.Revision++
 	}
 	for _, a := range answers { // who counted what, now that the findings are there
 		if p := m.suspects[a.modelSuspect]; !known && a.outcome == checks.Confirmed && m.findings[a.key] != nil {
@@ -381,8 +382,10 @@ func (h *history) act() string {
 		}
 	default:
 		must(h, err)
-		f.State = to
-		f.Revision++
+		if f.State != to || event == drift.Mute || event == drift.Accept && !f.Accepted { // a line of the timeline
+			f.Revision++
+		}
+		f.State, f.Accepted = to, f.Accepted || event == drift.Accept
 	}
 	return what
 }
@@ -435,7 +438,7 @@ func (h *history) compare(after string) {
 	findings := map[int]modelFinding{}
 	for _, f := range list {
 		n := f.Key[0].AsInt()
-		findings[int(n)] = modelFinding{f.State, f.Kind, f.Seen, f.Regressions, f.Revision, nil}
+		findings[int(n)] = modelFinding{f.State, f.Kind, f.Seen, f.Regressions, f.Revision, f.Accepted, nil}
 	}
 	want := map[int]modelFinding{}
 	for n, f := range h.findings {

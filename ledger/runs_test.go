@@ -148,8 +148,9 @@ func termsFence(t *testing.T, w *world) {
 }
 
 func runsAreCancelled(t *testing.T, w *world) {
-	queued := w.created("search")
-	if queued = got(w.CancelRun(t.Context(), "#1", "ada"))(t); queued.State != ledger.Finished || queued.Result != checks.Cancelled || queued.CancelledBy != "ada" {
+	w.created("search")
+	queued := got(w.CancelRun(t.Context(), "#1", "ada"))(t)
+	if queued.State != ledger.Finished || queued.Result != checks.Cancelled || queued.CancelledBy != "ada" {
 		t.Errorf("a queued run: %+v", queued)
 	}
 	var ended *ledger.Ended

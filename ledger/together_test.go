@@ -249,7 +249,9 @@ func TestAFullDisk(t *testing.T) {
 			failures += w.full(err)
 		}
 		limit(1 << 30)
-		w.recount()
+		if room%10 == 0 {
+			w.recount()
+		}
 		if _, err := w.CancelRun(t.Context(), created.ID, "ada"); err == nil && s != nil {
 			if err := w.StopSegment(t.Context(), s); err != nil && !errors.As(err, new(*ledger.Ended)) {
 				t.Error(err)
