@@ -59,11 +59,11 @@ func TestRunsFindAndResolve(t *testing.T) {
 		if len(list) != 1 || list[0].Regressions != 1 {
 			t.Fatalf("regressed: %+v", list)
 		}
-		h.Lock()
-		defer h.Unlock()
-		if h.healed != 2 || len(h.runs) != 3 {
-			t.Errorf("the observer heard of %d healed and %d runs", h.healed, len(h.runs))
-		}
+		until(t, "the observer has heard of two that healed and three runs", func() bool {
+			h.Lock()
+			defer h.Unlock()
+			return h.healed == 2 && len(h.runs) == 3
+		})
 	})
 }
 

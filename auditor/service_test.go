@@ -171,7 +171,7 @@ func TestWaitsAreTold(t *testing.T) {
 			}
 			retry = retry || strings.HasPrefix(reason, "owner: retrying: the connection broke")
 		}
-		if run.Result != checks.Clean || rate < 500 || !retry {
+		if run.Result != checks.Clean || rate == 0 || !retry {
 			t.Errorf("%s %v", run.Result, run.Waits)
 		}
 	})

@@ -110,7 +110,9 @@ func (a *Auditor) takeBack(ctx context.Context, newest int64) error {
 	if !a.behind() || a.others.have(newest) {
 		return nil
 	}
-	a.reload.Lock()
+	if !a.reload.TryLock() { // whoever stops the auditor holds it, and waits for us
+		return nil
+	}
 	defer a.reload.Unlock()
 	before := a.book.Load()
 	if a.stopped.Load() || before.isClosed() || before.generation >= newest {

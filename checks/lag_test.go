@@ -175,9 +175,12 @@ func (w *traffic) write(ctx context.Context, r *rand.Rand, length time.Duration)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	next := int64(lagKeys)
-	for round := 0; time.Since(began) < length; round++ {
+	seconds, losses, flowing, lostHot := 0, 0, false, false
+	for time.Since(began) < length {
 		<-tick.C
-		if round == 150 {
+		elapsed := time.Since(began)
+		if !flowing && elapsed > 3*time.Second {
+			flowing = true
 			close(w.flowing)
 		}
 		for due := int(time.Since(began).Seconds() * 500); written < due; {
@@ -197,14 +200,18 @@ func (w *traffic) write(ctx context.Context, r *rand.Rand, length time.Duration)
 			}
 			w.send(ctx, changes, true)
 		}
-		if round%50 == 0 { // each second
+		if int(elapsed/time.Second) >= seconds { // each second
 			var changes []change
 			for id := int64(101); id <= 100+lostKeys; id++ {
-				changes = append(changes, change{id: id, name: fmt.Sprintf("hot %d", round)})
+				changes = append(changes, change{id: id, name: fmt.Sprintf("hot %d", seconds)})
 			}
-			w.send(ctx, changes, round != 250) // one update of each hot key is lost
+			lose := !lostHot && seconds >= 5 // one update of each hot key is lost
+			lostHot = lostHot || lose
+			w.send(ctx, changes, !lose)
+			seconds = max(seconds+1, int(elapsed/time.Second))
 		}
-		if lost := int64(round/50) + 1; round%50 == 25 && quiet(lost) {
+		if lost := int64(losses) + 1; quiet(lost) && elapsed > time.Duration(losses)*time.Second+500*time.Millisecond {
+			losses++
 			w.send(ctx, []change{{id: lost, name: "lost"}}, false)
 			w.mu.Lock()
 			w.lost[lost] = time.Now()

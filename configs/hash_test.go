@@ -97,7 +97,7 @@ func TestCheckHash(t *testing.T) {
 		changed  map[string]bool
 	}{
 		{"/tmp/view.db", "/tmp/other.db", map[string]bool{"copies": true}},
-		{"connections: 2", "connections: 3", map[string]bool{"copies": true, "prices": true}},
+		{"connections: 2", "connections: 3", nil},
 		{"settle: 1h", "settle: 2h", map[string]bool{"copies": true}},
 		{"trim: true", "trim: left", map[string]bool{"prices": true}},
 		{"Europe/Oslo */5", "Europe/Oslo */6", nil},

@@ -25,6 +25,7 @@ func lower(r *reader, roots []*setting) *Config {
 	c := &Config{Ledger: l.ledger(roots), Server: l.server(roots), Sources: l.sources, Schedules: map[string]string{}}
 	for _, s := range l.merge(roots, "sources") {
 		l.sources[s.name] = l.source(s.name, s.setting)
+		l.apart(c.Ledger, roots, s.name, s.setting)
 	}
 	declared := l.merge(roots, "checks")
 	for _, s := range declared {

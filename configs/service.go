@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,64 @@ func (l *lowering) ledger(roots []*setting) sources.Secret {
 		return sources.Secret("sqlite://" + filepath.Join(filepath.Dir(file), path))
 	}
 	return address
+}
+
+// apart wants a source to be in other files than the ledger, which is written:
+// sources are only read.
+func (l *lowering) apart(ledger sources.Secret, roots []*setting, name string, source *setting) {
+	path, ok := strings.CutPrefix(ledger.Reveal(), "sqlite://")
+	address := source.get("url")
+	if !ok || address == nil || address.bad || valueOf[string](source, "kind") != "sqlite" || !slices.Contains(filesOfSQLite(valueOf[sources.Secret](source, "url").Reveal()), absolute(path)) {
+		return
+	}
+	for _, root := range roots {
+		if declared := root.get("ledger"); declared != nil {
+			if declared.bad {
+				return
+			}
+			l.problems = append(l.problems, declared.problem("ledger", "is a file of source %q: sources are only read, and a ledger is written, so give it a file of its own", name))
+			return
+		}
+	}
+	l.report(address, "is the file of Plumbline's own ledger, which is plumbline.db beside the configuration: name the store's file, or another one under ledger")
+}
+
+// filesOfSQLite are the files that an SQLite source's url leads to, attached
+// ones included, as absolute paths. What it cannot read is refused when the
+// source is opened.
+func filesOfSQLite(address string) []string {
+	path, query := address, ""
+	for _, scheme := range []string{"sqlite://", "sqlite:", "file://localhost", "file://", "file:"} {
+		rest, ok := strings.CutPrefix(address, scheme)
+		if !ok {
+			continue
+		}
+		path, query, _ = strings.Cut(rest, "?")
+		if unescaped, err := url.PathUnescape(path); err == nil {
+			path = unescaped
+		}
+		break
+	}
+	files := []string{absolute(path)}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return files
+	}
+	for _, attached := range values["attach"] {
+		if _, file, ok := strings.Cut(attached, ":"); ok {
+			files = append(files, absolute(file))
+		}
+	}
+	return files
+}
+
+// absolute is a file's absolute path, or its path as written where the working
+// directory cannot be told.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return filepath.Clean(path)
 }
 
 func (l *lowering) server(roots []*setting) Server {

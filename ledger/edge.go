@@ -19,6 +19,9 @@ type Edge struct {
 	// Open are its open findings by kind and state, Pending its suspects.
 	Open    []Tally
 	Pending int64
+	// Omitted is how many differences its last run counted and did not keep as
+	// findings; while it is more than 0, what Open says is the least that differs.
+	Omitted int64
 	// OldestOpen is when the oldest open finding was first seen; zero for none.
 	OldestOpen time.Time
 	// Running is the newest run that is queued, running or settling; "" for none.

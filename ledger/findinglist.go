@@ -77,7 +77,7 @@ func (p place) compare(q place) int {
 
 func cursor(s string) (p place, err error) {
 	at, id, ok := strings.Cut(s, ".")
-	if p.at, err = strconv.ParseInt(at, 10, 64); err != nil || !ok || id == "" {
+	if p.at, err = strconv.ParseInt(at, 10, 64); err != nil || !ok || id == "" || text(id) != id {
 		return p, &CursorError{Cursor: s}
 	}
 	p.id = id

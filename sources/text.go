@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -163,11 +164,14 @@ func (v Value) appendJSON(b []byte) []byte {
 }
 
 func appendJSONString(b []byte, s string) []byte {
-	quoted, err := json.Marshal(s)
-	if err != nil { // a string always marshals
+	var quoted bytes.Buffer
+	encoder := json.NewEncoder(&quoted)
+	// A text with < or & is shown as it is.
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(s); err != nil { // a string always marshals
 		panic(err)
 	}
-	return append(b, quoted...)
+	return append(b, bytes.TrimSuffix(quoted.Bytes(), []byte{'\n'})...)
 }
 
 // MarshalJSON writes {"type": kind, "text": exact text}. A text that is not

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -80,7 +81,7 @@ func (s *Server) actOnRun(c *gin.Context) {
 	if act == "resume" {
 		do = s.o.Auditor.Resume
 	}
-	if _, err := do(c.Request.Context(), id, LocalUser); err != nil {
+	if _, err := do(c.Request.Context(), runName(id), LocalUser); err != nil {
 		s.refused(c, err, runURL(id))
 		return
 	}
@@ -127,7 +128,7 @@ func (s *Server) observation(act, until string) (drift.Observation, error) {
 		o.Event = drift.Unmute
 	case "mute":
 		d, err := time.ParseDuration(until)
-		if err != nil || d <= 0 {
+		if err != nil || d <= 0 || d > longestMute {
 			return o, fmt.Errorf("mute until %q: choose for how long", until)
 		}
 		o.Event, o.Until = drift.Mute, o.At.Add(d)
@@ -172,7 +173,7 @@ func (s *Server) refused(c *gin.Context, err error, back string) {
 	}
 	links := []pageLink{{"Back", back}}
 	if overlap != nil && overlap.Run != "" {
-		links = slices.Insert(links, 0, pageLink{"The run", runURL(overlap.Run)})
+		links = slices.Insert(links, 0, pageLink{"The run", runURL(strings.TrimPrefix(overlap.Run, "#"))})
 	}
 	s.problem(c, status, problem{Heading: heading, Text: err.Error(), Next: next, Links: links})
 }

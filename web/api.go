@@ -65,7 +65,7 @@ func serveAPI(engine *gin.Engine, o Options) error {
 	if err != nil {
 		return fmt.Errorf("write the OpenAPI document: %w", err)
 	}
-	engine.GET(openAPIPath, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", document) })
+	answers(engine, openAPIPath, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", document) })
 	return nil
 }
 

@@ -50,7 +50,7 @@ func promised() map[string][]string {
 		"/checks": {"get"}, "/checks/{name}": {"get"}, "/checks/{name}/runs": {"post"}, "/checks/{name}/baseline": {"post"},
 		"/runs": {"get"}, "/runs/{id}": {"get"}, "/runs/{id}/cancel": {"post"}, "/runs/{id}/resume": {"post"},
 		"/findings": {"get"}, "/findings/{id}": {"get"}, "/findings/{id}/ack": {"post"}, "/findings/{id}/mute": {"post"},
-		"/findings/{id}/unmute": {"post"}, "/findings/{id}/recheck": {"post"},
+		"/findings/{id}/unmute": {"post"}, "/findings/ack": {"post"}, "/findings/mute": {"post"}, "/findings/unmute": {"post"}, "/findings/{id}/recheck": {"post"},
 		"/sources": {"get"}, "/summary": {"get"}, "/events": {"get"},
 	}
 }

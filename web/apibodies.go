@@ -138,7 +138,7 @@ func edgeBody(c *DeclaredCheck, edge *checks.Edge, known ledger.Edge, now time.T
 	}
 	body := EdgeBody{Replica: edge.Name, Side: sideBody(&edge.Replica), SettleSeconds: seconds(edge.Settle), Consistency: string(consistency),
 		Since: Instant(known.Since), Health: string(health), Coverage: known.Coverage, LastRun: known.LastRun, LastResult: string(known.LastResult),
-		LastError: known.LastError, LastRunAt: Instant(known.LastAt), LastSuccessAt: Instant(known.LastSuccess), OpenFindings: known.OpenFindings(),
+		LastError: known.LastError, LastRunAt: Instant(known.LastAt), LastSuccessAt: Instant(known.LastSuccess), OpenFindings: known.OpenFindings(), FindingsOmitted: known.Omitted,
 		Open: []TallyBody{}, OldestOpenAt: Instant(known.OldestOpen), SuspectsPending: known.Pending, RunningRun: known.Running}
 	for _, t := range known.Open {
 		body.Open = append(body.Open, TallyBody{t.Kind, string(t.State), t.N})

@@ -190,6 +190,7 @@ func (a *api) summary(ctx context.Context, _ *struct{}) (*answer[SummaryBody], e
 
 func (b *SummaryBody) count(e *EdgeBody) {
 	b.Edges++
+	b.FindingsOmitted += e.FindingsOmitted
 	switch drift.Consistency(e.Consistency) {
 	case drift.InSync:
 		b.InSync++

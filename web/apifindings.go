@@ -18,6 +18,7 @@ func (a *api) findings(h huma.API) {
 	huma.Register(h, post("acknowledge-finding", "/findings/{id}/ack", "Say that somebody takes it on"), a.acknowledge)
 	huma.Register(h, post("mute-finding", "/findings/{id}/mute", "Not to be told of it until a time"), a.mute)
 	huma.Register(h, post("unmute-finding", "/findings/{id}/unmute", "Lift a mute"), a.unmute)
+	a.manyFindings(h)
 	huma.Register(h, post("recheck-finding", "/findings/{id}/recheck", "Read its record again now, on both sides"), a.recheck)
 	huma.Register(h, post("accept-baseline", "/checks/{name}/baseline", "Accept what drifts in a check today as known"), a.baseline)
 }
@@ -25,7 +26,7 @@ func (a *api) findings(h huma.API) {
 type findingsInput struct {
 	Check   string `query:"check"`
 	Replica string `query:"replica"`
-	State   string `query:"state" enum:"open,confirmed,regressed,acknowledged,muted,fixing,resolved" doc:"open is all but resolved."`
+	State   string `query:"state" enum:"open,confirmed,regressed,acknowledged,muted,fixing,resolved,all" doc:"open is all but resolved; all is every one, as without it."`
 	Kind    string `query:"kind" enum:"mismatch,missing,extra,duplicate,unreadable"`
 	Pattern string `query:"pattern" doc:"The words of a pattern, whole."`
 	Field   string `query:"field" doc:"A field that differs, as its title is shown."`
@@ -34,7 +35,11 @@ type findingsInput struct {
 }
 
 func (in *findingsInput) filter() ledger.FindingFilter {
-	return ledger.FindingFilter{Check: in.Check, Replica: in.Replica, State: in.State, Kind: in.Kind, Pattern: in.Pattern,
+	state := in.State
+	if state == "all" {
+		state = ""
+	}
+	return ledger.FindingFilter{Check: in.Check, Replica: in.Replica, State: state, Kind: in.Kind, Pattern: in.Pattern,
 		Field: in.Field, Query: in.Query, After: in.After, Limit: in.Limit}
 }
 
@@ -93,23 +98,47 @@ func (a *api) unmute(ctx context.Context, in *ackInput) (*answer[FindingDetailBo
 	return a.act(ctx, in.ID, drift.Observation{Event: drift.Unmute}, in.Body)
 }
 
+// MuteEnd is when a mute ends.
+type MuteEnd struct {
+	Until      time.Time `json:"until,omitempty" doc:"Until when, at most ten years from now. Give this or for_seconds, not both."`
+	ForSeconds int64     `json:"for_seconds,omitempty" minimum:"1" maximum:"315360000"`
+}
+
+// longestMute is how far ahead a mute may end: further is a slip.
+const longestMute = 3650 * 24 * time.Hour
+
+// at is when the mute ends; what it returns as an error is a Problem.
+func (m *MuteEnd) at(now time.Time) (time.Time, error) {
+	const next = "give either until, a time to come, or for_seconds"
+	until := m.Until
+	switch {
+	case !m.Until.IsZero() && m.ForSeconds > 0:
+		return until, newProblem(http.StatusUnprocessableEntity, "a mute has one end: until and for_seconds are both given", next)
+	case m.ForSeconds > 0:
+		until = now.Add(time.Duration(m.ForSeconds) * time.Second)
+	}
+	switch {
+	case !until.After(now):
+		return until, newProblem(http.StatusUnprocessableEntity, "a mute needs an end that lies ahead", next)
+	case until.Sub(now) > longestMute:
+		return until, newProblem(http.StatusUnprocessableEntity, "a mute ends within ten years", "give an earlier until")
+	}
+	return until, nil
+}
+
 type muteInput struct {
 	ByID
 	OnceKey
 	Body struct {
 		Noted
-		Until      time.Time `json:"until,omitempty" doc:"Until when. Give this or for_seconds."`
-		ForSeconds int64     `json:"for_seconds,omitempty" minimum:"1" maximum:"315360000"`
+		MuteEnd
 	}
 }
 
 func (a *api) mute(ctx context.Context, in *muteInput) (*answer[FindingDetailBody], error) {
-	until := in.Body.Until
-	if in.Body.ForSeconds > 0 {
-		until = a.Now().Add(time.Duration(in.Body.ForSeconds) * time.Second)
-	}
-	if !until.After(a.Now()) {
-		return nil, newProblem(http.StatusUnprocessableEntity, "a mute needs an end that lies ahead", "give until, a time to come, or for_seconds")
+	until, err := in.Body.at(a.Now())
+	if err != nil {
+		return nil, err
 	}
 	return a.act(ctx, in.ID, drift.Observation{Event: drift.Mute, Until: until}, &in.Body.Noted)
 }

@@ -58,14 +58,22 @@ func (a *api) problemOf(err error) error {
 	var stale *ledger.StaleError
 	var not *drift.NotPossible
 	var impossible *auditor.NotPossible
+	var cursor *ledger.CursorError
 	text := a.Lens.Scrub(err.Error())
 	switch {
 	case errors.As(err, &problem):
 		return problem
 	case errors.As(err, &notFound):
-		return newProblem(http.StatusNotFound, text, fmt.Sprintf("list them with GET %s/%ss; what is long over is deleted", apiRoot, notFound.What))
+		list := notFound.What
+		if list == "edge" {
+			list = "check"
+		}
+		return newProblem(http.StatusNotFound, text, fmt.Sprintf("list them with GET %s/%ss; what is long over is deleted", apiRoot, list))
+	case errors.As(err, &cursor):
+		return newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("%q is not what a page before gave as its next", cursor.Cursor),
+			"begin again without after, and take it from the next of each page")
 	case errors.As(err, &overlap):
-		return newProblem(http.StatusConflict, text, fmt.Sprintf("follow it at %s/runs/%s", apiRoot, overlap.Run))
+		return newProblem(http.StatusConflict, text, fmt.Sprintf("follow it at %s/runs/%s", apiRoot, strings.TrimPrefix(overlap.Run, "#")))
 	case errors.As(err, &ended):
 		return newProblem(http.StatusConflict, text, "look at its result, or begin a new run")
 	case errors.As(err, &stale):
@@ -89,8 +97,11 @@ func ours(_ huma.Context, _ string, body any) (any, error) {
 		return body, nil
 	}
 	next := "read " + openAPIPath + ", which says what may be asked"
-	if theirs.Status >= http.StatusInternalServerError {
+	switch {
+	case theirs.Status >= http.StatusInternalServerError:
 		next = "try again; if it stays so, ask /readyz and look at the log of plumbline serve"
+	case theirs.Status == http.StatusUnsupportedMediaType:
+		next = "send JSON with the header Content-Type: application/json"
 	}
 	p := newProblem(theirs.Status, theirs.Detail, next)
 	var words []string
@@ -107,7 +118,8 @@ func ours(_ huma.Context, _ string, body any) (any, error) {
 // writeProblem answers a request that the framework does not serve.
 func writeProblem(c *gin.Context, p *Problem) {
 	c.Header("Content-Type", problemType)
-	c.AbortWithStatusJSON(p.Status, p)
+	c.Abort()
+	c.PureJSON(p.Status, p)
 }
 
 // unserved answers what the API does not have with a problem, where pages answer

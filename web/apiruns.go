@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"plumbline/auditor"
 	"plumbline/checks"
 	"plumbline/ledger"
 	"plumbline/sources"
@@ -47,7 +49,7 @@ func (a *api) listRuns(ctx context.Context, in *runsInput) (*answer[ListBody[Run
 }
 
 func (a *api) getRun(ctx context.Context, in *ByID) (*answer[RunDetailBody], error) {
-	run, err := a.Ledger.Run(ctx, in.ID)
+	run, err := a.Ledger.Run(ctx, runName(in.ID))
 	if err != nil {
 		return nil, a.problemOf(err)
 	}
@@ -72,14 +74,38 @@ type startInput struct {
 	}
 }
 
-// KeyPartBody is one part of a key, written as findings show it.
+// KeyPartBody is one part of a key.
 type KeyPartBody struct {
-	Type string `json:"type,omitempty" default:"text" doc:"int, text, uuid, …: the kind that the owner declares."`
+	Type string `json:"type,omitempty" doc:"int, text, uuid, …: what the text is. Left out, it is read as the kind that the owner declares."`
 	Text string `json:"text"`
 }
 
-// keyOf reads a key; what it returns as an error is a Problem.
-func keyOf(check *checks.Check, parts []KeyPartBody) (sources.Key, error) {
+// keys reads the keys of a request as the kinds that the owner declares for them,
+// so that none is looked for as what no record has. What it returns as an error
+// is a Problem.
+func (a *api) keys(ctx context.Context, check *checks.Check, given [][]KeyPartBody) ([]sources.Key, error) {
+	if len(given) == 0 {
+		return nil, nil
+	}
+	kinds, err := a.Auditor.KeyKinds(ctx, check.Name)
+	var missing *ledger.NotFoundError
+	var impossible *auditor.NotPossible
+	switch {
+	case errors.As(err, &missing), errors.As(err, &impossible):
+		return nil, a.problemOf(err)
+	case err != nil:
+		return nil, newProblem(http.StatusBadGateway, a.Lens.Scrub(err.Error()), "nothing was begun: look at GET "+apiRoot+"/sources, then ask again")
+	}
+	keys := make([]sources.Key, len(given))
+	for i, parts := range given {
+		if keys[i], err = keyOf(check, parts, kinds); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+func keyOf(check *checks.Check, parts []KeyPartBody, kinds []sources.Kind) (sources.Key, error) {
 	names := check.Owner.Dataset.Key
 	if len(parts) != len(names) {
 		return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("a key of %s has %d parts, not %d", check.Name, len(names), len(parts)),
@@ -87,16 +113,39 @@ func keyOf(check *checks.Check, parts []KeyPartBody) (sources.Key, error) {
 	}
 	key := make(sources.Key, len(parts))
 	for i, part := range parts {
-		kind, ok := sources.KindByName(part.Type)
-		if !ok {
-			return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("there is no type %q", part.Type), "give the type that findings of the check show")
+		value, err := part.value(kinds[i])
+		if err != nil {
+			return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("%s: %v", names[i], err), "write it as the owner does: findings of the check show type and text")
 		}
-		var err error
-		if key[i], err = sources.As(sources.Text(part.Text), kind, nil); err != nil {
-			return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("%s: %v", names[i], err), "write it as findings of the check show it")
-		}
+		key[i] = value
+	}
+	if !key.Whole() {
+		return nil, newProblem(http.StatusUnprocessableEntity, "a key may not be empty", fmt.Sprintf("give, in this order, %s", strings.Join(names, ", ")))
 	}
 	return key, nil
+}
+
+// value is the part as the kind that the owner declares, and as its own type, or
+// what its text looks like, where it declares none.
+func (p *KeyPartBody) value(declared sources.Kind) (sources.Value, error) {
+	value := sources.Text(p.Text)
+	if p.Type != "" {
+		kind, ok := sources.KindByName(p.Type)
+		if !ok {
+			return value, fmt.Errorf("there is no type %q", p.Type)
+		}
+		var err error
+		if value, err = sources.As(value, kind, nil); err != nil {
+			return value, err
+		}
+	}
+	switch n, isInt := sources.ParseInt(p.Text); {
+	case declared != sources.KindAbsent && value.Kind() != declared:
+		return sources.As(value, declared, nil)
+	case declared == sources.KindAbsent && p.Type == "" && isInt:
+		return sources.Int(n), nil
+	}
+	return value, nil
 }
 
 type startOutput struct {
@@ -115,12 +164,9 @@ func (a *api) startRun(ctx context.Context, in *startInput) (*startOutput, error
 	}
 	var keys []sources.Key
 	if in.Body != nil {
-		for _, parts := range in.Body.Keys {
-			key, err := keyOf(check.Check, parts)
-			if err != nil {
-				return nil, err
-			}
-			keys = append(keys, key)
+		var err error
+		if keys, err = a.keys(ctx, check.Check, in.Body.Keys); err != nil {
+			return nil, err
 		}
 	}
 	runs, err := a.Auditor.Run(ctx, in.Name, ledger.ByPerson, LocalUser, keys)
@@ -178,11 +224,19 @@ func (a *api) resumeRun(ctx context.Context, in *runAct) (*answer[RunBody], erro
 
 // runID is the id of a run that may be named by its number.
 func (a *api) runID(ctx context.Context, name string) (string, error) {
-	run, err := a.Ledger.Run(ctx, name)
+	run, err := a.Ledger.Run(ctx, runName(name))
 	if err != nil {
 		return "", err
 	}
 	return run.ID, nil
+}
+
+// runName is a run's name as the ledger knows it: digits alone are its number.
+func runName(text string) string {
+	if text == "" || strings.Trim(text, "0123456789") != "" {
+		return text
+	}
+	return "#" + text
 }
 
 func nobodyWorks() *Problem {

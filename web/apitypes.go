@@ -111,6 +111,7 @@ type EdgeBody struct {
 	LastRunAt       Instant     `json:"last_run_at"`
 	LastSuccessAt   Instant     `json:"last_success_at"`
 	OpenFindings    int64       `json:"open_findings"`
+	FindingsOmitted int64       `json:"findings_omitted" doc:"Differences that the last run counted and did not keep as findings: while it is more than 0, open_findings is the least that differs."`
 	Open            []TallyBody `json:"open" nullable:"false"`
 	OldestOpenAt    Instant     `json:"oldest_open_at"`
 	SuspectsPending int64       `json:"suspects_pending"`
@@ -334,6 +335,7 @@ type SummaryBody struct {
 	Unknown           int              `json:"unknown"`
 	Failing           int              `json:"failing" doc:"Edges whose health is Failing or Stale."`
 	OpenFindings      int64            `json:"open_findings"`
+	FindingsOmitted   int64            `json:"findings_omitted" doc:"Differences that the last runs counted and did not keep as findings."`
 	FindingsByState   map[string]int64 `json:"findings_by_state" nullable:"false"`
 	NewFindings24h    int64            `json:"new_findings_24h"`
 	OldestOpen        string           `json:"oldest_open"`

@@ -47,6 +47,9 @@ func TestAPIFollowsAFindingThroughItsLife(t *testing.T) {
 	if healed := posted[web.FindingDetailBody](w, path+"/recheck", ""); healed.State != "resolved" || healed.Resolution != "equal" {
 		t.Errorf("read again once it is equal: %+v", healed)
 	}
+	if all, open := fetched[findingList](w, "/api/v1/findings?state=all"), fetched[findingList](w, "/api/v1/findings?state=open"); len(all.Items) != 4 || len(open.Items) != 3 {
+		t.Errorf("%d findings in all states, %d open", len(all.Items), len(open.Items))
+	}
 	if n := posted[web.ChangedBody](w, "/api/v1/checks/names/baseline", `{"note": "known"}`); n.Changed != 3 {
 		t.Errorf("accepted %d findings, want 3", n.Changed)
 	}
@@ -101,8 +104,10 @@ func TestAPIListsPageByPage(t *testing.T) {
 	if checks.Items[0].Name != "names" || rest.Items[0].Name != "secrets" || rest.Next != "" {
 		t.Errorf("checks: %+v then %+v", checks, rest)
 	}
-	if second := fetched[web.RunDetailBody](w, "/api/v1/runs/%232"); second.Number != 2 || len(second.SegmentList) != second.Segments {
-		t.Errorf("run #2: %+v", second)
+	for _, name := range []string{"%232", "2"} {
+		if second := fetched[web.RunDetailBody](w, "/api/v1/runs/"+name); second.Number != 2 || len(second.SegmentList) != second.Segments {
+			t.Errorf("run %s: %+v", name, second)
+		}
 	}
 }
 
@@ -154,6 +159,9 @@ func TestAPIProblems(t *testing.T) {
 		{"no such finding", "GET", "/api/v1/findings/F-0", "", 404, "/api/v1/findings"},
 		{"no such run", "GET", "/api/v1/runs/none", "", 404, "/api/v1/runs"},
 		{"no such state", "GET", "/api/v1/findings?state=odd", "", 422, "state"},
+		{"a cursor that is none", "GET", "/api/v1/findings?after=garbage", "", 422, "without after"},
+		{"a cursor that no store takes", "GET", "/api/v1/findings?after=1.%00%ff", "", 422, "without after"},
+		{"a cursor of runs that is none", "GET", "/api/v1/runs?after=garbage", "", 422, "without after"},
 		{"no such parameter", "GET", "/api/v1/findings?chekc=names", "", 422, "chekc"},
 		{"too long a page", "GET", "/api/v1/runs?limit=501", "", 422, "limit"},
 		{"a broken body", "POST", "/api/v1/findings/" + finding + "/ack", "{", 400, "/api/openapi.json"},
@@ -161,12 +169,20 @@ func TestAPIProblems(t *testing.T) {
 		{"an old revision", "POST", "/api/v1/findings/" + finding + "/ack", `{"revision": 99}`, 409, "decide again"},
 		{"a mute without end", "POST", "/api/v1/findings/" + finding + "/mute", `{}`, 422, "for_seconds"},
 		{"a mute that is over", "POST", "/api/v1/findings/" + finding + "/mute", `{"until": "2020-01-01T00:00:00Z"}`, 422, "for_seconds"},
+		{"a mute with two ends", "POST", "/api/v1/findings/" + finding + "/mute", `{"until": "2099-01-01T00:00:00Z", "for_seconds": 60}`, 422, "both"},
+		{"a mute for ever", "POST", "/api/v1/findings/" + finding + "/mute", `{"until": "9999-01-01T00:00:00Z"}`, 422, "ten years"},
+		{"a mute of none", "POST", "/api/v1/findings/mute", `{"findings": [], "for_seconds": 60}`, 422, "findings"},
+		{"a mute of many without end", "POST", "/api/v1/findings/mute", `{"findings": ["` + finding + `"]}`, 422, "for_seconds"},
+		{"one of many that is not there", "POST", "/api/v1/findings/ack", `{"findings": ["` + finding + `", "F-0"]}`, 404, "F-0"},
+		{"a run of no such number", "GET", "/api/v1/runs/999", "", 404, "/api/v1/runs"},
 		{"unmuting what is not muted", "POST", "/api/v1/findings/" + finding + "/unmute", "", 409, "timeline"},
 		{"cancelling what has ended", "POST", "/api/v1/runs/" + run + "/cancel", "", 409, "result"},
 		{"resuming what was read whole", "POST", "/api/v1/runs/" + run + "/resume", "", 409, "result"},
 		{"half a key", "POST", "/api/v1/checks/names/runs", `{"keys": [[]]}`, 422, "id"},
 		{"a key of no kind", "POST", "/api/v1/checks/names/runs", `{"keys": [[{"type": "odd", "text": "1"}]]}`, 422, "type"},
 		{"a key that is none", "POST", "/api/v1/checks/names/runs", `{"keys": [[{"type": "int", "text": "one"}]]}`, 422, "findings"},
+		{"a key that the owner's kind is not", "POST", "/api/v1/checks/names/runs", `{"keys": [[{"text": "one"}]]}`, 422, "cannot be read as int"},
+		{"an empty key", "POST", "/api/v1/checks/names/runs", `{"keys": [[{"text": ""}]]}`, 422, "id"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := *w
@@ -184,17 +200,17 @@ func TestAPIProblems(t *testing.T) {
 	}
 }
 
-// A run of given keys compares those alone.
+// A run of given keys compares those alone, each read as what the owner declares.
 func TestAPIRunsGivenKeys(t *testing.T) {
 	t.Parallel()
 	w := newAPIWorld(t, shopSQL, checksOfShop)
-	answer := w.ask(http.StatusAccepted, http.MethodPost, "/api/v1/checks/names/runs", `{"keys": [[{"type": "int", "text": "2"}], [{"type": "int", "text": "1"}]]}`)
+	answer := w.ask(http.StatusAccepted, http.MethodPost, "/api/v1/checks/names/runs", `{"keys": [[{"text": "2"}], [{"type": "text", "text": "1"}], [{"type": "int", "text": "9007199254740993"}]]}`)
 	id := decoded[runList](w, answer).Items[0].ID
 	var run web.RunDetailBody
 	for deadline := time.Now().Add(2 * time.Minute); run.State != "finished" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		run = fetched[web.RunDetailBody](w, "/api/v1/runs/"+id)
 	}
-	if run.Counts.Compared != 2 || run.Counts.Mismatch != 1 || run.Keys != 2 {
+	if run.Counts.Compared != 3 || run.Counts.Mismatch != 2 || run.Keys != 3 || len(run.Reasons) != 0 {
 		t.Errorf("compared %+v", run.RunBody)
 	}
 }
@@ -203,8 +219,12 @@ func TestAPIRunsGivenKeys(t *testing.T) {
 func TestAPIRefusesOtherSites(t *testing.T) {
 	t.Parallel()
 	w := newAPIWorld(t, shopSQL, checksOfShop)
-	w.ask(http.StatusForbidden, http.MethodPost, "/api/v1/checks/names/runs", "", "Sec-Fetch-Site", "cross-site")
-	w.ask(http.StatusForbidden, http.MethodPost, "/api/v1/checks/names/runs", "", "Origin", "http://elsewhere.example")
+	for _, header := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "http://elsewhere.example"}} {
+		answer := w.ask(http.StatusForbidden, http.MethodPost, "/api/v1/checks/names/runs", "", header...)
+		if problem := decoded[web.Problem](w, answer); problem.Type == "" || problem.NextStep == "" || answer.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%v: %+v", header, problem)
+		}
+	}
 	if runs := fetched[runList](w, "/api/v1/runs"); len(runs.Items) != 0 {
 		t.Errorf("a run was begun from another site: %+v", runs)
 	}

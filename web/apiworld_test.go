@@ -138,6 +138,10 @@ func handOver(handler http.Handler, method, path, body string, header ...string)
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	return served(handler, request)
+}
+
+func served(handler http.Handler, request *http.Request) *http.Response {
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, request)
 	return answer.Result()

@@ -129,7 +129,9 @@ func checkPage(c *DeclaredCheck, edges []edgeMemory, now time.Time) checkView {
 }
 
 // underWay says whether a run keeps another of its check from beginning.
-func underWay(r *ledger.Run) bool { return r.State == ledger.Queued || r.State == ledger.Running }
+func underWay(r *ledger.Run) bool {
+	return len(r.Keys) == 0 && (r.State == ledger.Queued || r.State == ledger.Running)
+}
 
 // unaccepted is how many findings of an edge nobody has taken on yet.
 func unaccepted(e *ledger.Edge) (n int64) {
@@ -168,7 +170,7 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 	}
 	open := known.OpenFindings()
 	s.Numbers = []fact{
-		{Name: "open findings", Text: exact(open)},
+		{Name: "open findings", Text: exact(open) + notKept(known)},
 		{Name: "suspects pending", Text: exact(known.Pending)},
 		{Name: "coverage", Text: "—"},
 		{Name: "compared", Text: exact(known.Compared)},
@@ -185,14 +187,17 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 		s.Numbers[2].Text = share(known.Coverage)
 	}
 	if open > 0 {
-		s.Open, s.OpenURL = exact(open), findingsURL(known.Check, known.Replica)
+		s.Open, s.OpenURL = exact(open)+" open"+notKept(known), findingsURL(known.Check, known.Replica)
 		if !known.OldestOpen.IsZero() {
 			s.Numbers = append(s.Numbers, fact{Name: "oldest open", Moment: at(known.OldestOpen, now, "")})
 		}
 	}
 	s.NoPatterns = "Nothing is open."
-	if known.Consistency == drift.Unknown {
+	switch {
+	case known.Consistency == drift.Unknown:
 		s.NoPatterns = "Nothing is known to differ; what was not read is not known."
+	case known.Omitted > 0:
+		s.NoPatterns = "Nothing that was kept is open; " + exact(known.Omitted) + " more were counted and not kept."
 	}
 	for _, p := range m.patterns {
 		s.Patterns = append(s.Patterns, patternRow{Words: p.Words, URL: patternURL(p.Check, p.Replica, p.Words), Open: exact(p.Open),
@@ -202,9 +207,19 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 	return s
 }
 
+// notKept says how many differences were counted beside the findings that are
+// kept; "" for none.
+func notKept(e *ledger.Edge) string {
+	if e.Omitted == 0 {
+		return ""
+	}
+	return " + " + exact(e.Omitted) + " not kept"
+}
+
 // matches says for each compared field in how many of the records it agrees. It
 // is known where a complete run counted the records; records that only one side
-// has are about no field.
+// has are about no field. Where more differs than is kept, a field may differ in
+// any of the rest, and what is said of it is a bound.
 func matches(m *edgeMemory) (rows []matchRow, of, none string) {
 	compared := m.view.known.Compared
 	if compared == 0 {
@@ -219,10 +234,14 @@ func matches(m *edgeMemory) (rows []matchRow, of, none string) {
 		title := (&drift.Field{OwnerField: r.Owner.Name, ReplicaField: r.Replica.Name}).Title()
 		n := min(differing[title], compared)
 		row := matchRow{Field: title, Share: share(1 - float64(n)/float64(compared))}
-		tone := ""
+		tone, least := "", ""
+		if m.view.known.Omitted > 0 {
+			row.Share, least = "at most "+row.Share, "at least "
+			tone = "part"
+		}
 		if n > 0 {
 			row.URL = fieldURL(m.view.known.Check, m.view.known.Replica, title)
-			row.Share += " · " + exact(n) + " differ"
+			row.Share += " · " + least + exact(n) + " differ"
 			tone = "part"
 		}
 		// Few among millions would be less than a pixel: what differs is seen.
@@ -233,15 +252,20 @@ func matches(m *edgeMemory) (rows []matchRow, of, none string) {
 		row.Bar = barOf(drawn, tone, title+" agrees in "+row.Share)
 		rows = append(rows, row)
 	}
-	return rows, "of " + several(compared, "record", "records"), "The check compares existence alone."
+	of = "of " + several(compared, "record", "records")
+	if known := &m.view.known; known.Omitted > 0 {
+		of += fmt.Sprintf(", by the %s kept; %s more were counted and not kept", several(known.OpenFindings(), "finding", "findings"), exact(known.Omitted))
+	}
+	return rows, of, "The check compares existence alone."
 }
 
-// trendOf are the runs that ended, oldest first.
+// trendOf are the runs that ended, oldest first. A run of given keys says nothing
+// of the rest.
 func trendOf(runs []*ledger.Run) []trendPoint {
 	var points []trendPoint
 	for i := len(runs) - 1; i >= 0; i-- {
 		r := runs[i]
-		if r.State != ledger.Finished || r.Result == checks.Cancelled || r.StartedAt.IsZero() {
+		if len(r.Keys) > 0 || r.State != ledger.Finished || r.Result == checks.Cancelled || r.StartedAt.IsZero() {
 			continue
 		}
 		p := trendPoint{Unix: strconv.FormatInt(r.StartedAt.Unix(), 10), At: r.StartedAt.UTC().Format("2006-01-02 15:04:05"), Result: string(r.Result)}

@@ -47,8 +47,14 @@ type history struct {
 // newHistory opens an empty ledger in a file and declares checks to it.
 func newHistory(t testing.TB, begin time.Time, declared *web.Declared) *history {
 	t.Helper()
+	return newHistoryOf(t, begin, declared, 1<<20)
+}
+
+// newHistoryOf is a history whose ledger keeps so many findings of each edge.
+func newHistoryOf(t testing.TB, begin time.Time, declared *web.Declared, kept int) *history {
+	t.Helper()
 	h := &history{t: t, clock: &clock{at: begin}, declared: declared, sources: map[string]web.SourceState{}}
-	l, err := ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Now: h.clock.now, Findings: 1 << 20})
+	l, err := ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Now: h.clock.now, Findings: kept})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +103,7 @@ type pass struct {
 	reasons  map[string]int64
 	waits    map[string]int64
 	took     time.Duration
+	keys     []sources.Key // compared alone; none is everything
 }
 
 func (h *history) facts(check, replica string) ledger.EdgeFacts {
@@ -116,7 +123,7 @@ func (h *history) run(check, replica string, p pass) *ledger.Run {
 	h.t.Helper()
 	ctx, facts := h.t.Context(), h.facts(check, replica)
 	p.segments, p.took = max(p.segments, 1), max(p.took, time.Second)
-	r := &ledger.Run{Check: check, Replica: replica, Trigger: ledger.BySchedule, Actor: "plumbline", Generation: 1}
+	r := &ledger.Run{Check: check, Replica: replica, Trigger: ledger.BySchedule, Actor: "plumbline", Generation: 1, Keys: p.keys}
 	none := func(*ledger.Tx) error { return nil }
 	h.must(h.ledger.CreateRuns(ctx, []*ledger.Run{r}, none))
 	r, err := h.ledger.ClaimRun(ctx, r.ID, "test")

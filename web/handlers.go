@@ -143,7 +143,7 @@ func (s *Server) edgeMemory(c *gin.Context, view edgeView) (edgeMemory, error) {
 		return m, err
 	}
 	for _, r := range m.runs {
-		if r.Plan.Kind != "" {
+		if r.Plan.Kind != "" && len(r.Keys) == 0 {
 			m.last = r
 			break
 		}
@@ -157,7 +157,7 @@ func (s *Server) getFindings(c *gin.Context) {
 	f.After = query.Get("after")
 	list, next, err := s.o.Ledger.Findings(c.Request.Context(), f)
 	if err != nil {
-		s.broken(c, err)
+		s.unlisted(c, err, "/findings")
 		return
 	}
 	v := findingsPage(s.o.Declared(), s.o.Lens, list, next, query, s.now())
@@ -203,7 +203,7 @@ func (s *Server) getRuns(c *gin.Context) {
 	}
 	list, next, err := s.o.Ledger.Runs(c.Request.Context(), f)
 	if err != nil {
-		s.broken(c, err)
+		s.unlisted(c, err, "/runs")
 		return
 	}
 	v := runsView{Filtered: f.Check != "" || f.Result != "" || f.State != ""}
@@ -226,7 +226,7 @@ func (s *Server) getRuns(c *gin.Context) {
 
 func (s *Server) getRun(c *gin.Context) {
 	ctx, id := c.Request.Context(), c.Param("id")
-	run, err := s.o.Ledger.Run(ctx, id)
+	run, err := s.o.Ledger.Run(ctx, runName(id))
 	if err != nil {
 		s.absent(c, err, "There is no such run", id, pageLink{"Runs", "/runs"})
 		return
@@ -239,6 +239,19 @@ func (s *Server) getRun(c *gin.Context) {
 	v := runPage(run, segments, s.now())
 	v.Page = s.frame(c, "Run #"+v.Number, "/runs", "live-head", "live-why", "live-progress", "live-segments", "live-waits", "live-plan")
 	s.render(c, http.StatusOK, "run", v)
+}
+
+// unlisted answers for a list that cannot be read on from where its address says,
+// or that the ledger did not give.
+func (s *Server) unlisted(c *gin.Context, err error, path string) {
+	cursor, bad := errors.AsType[*ledger.CursorError](err)
+	if !bad {
+		s.broken(c, err)
+		return
+	}
+	s.problem(c, http.StatusBadRequest, problem{Heading: "The list does not go on from here", Text: "after=" + cursor.Cursor,
+		Next:  "The address is cut off or was changed: begin the list again without after.",
+		Links: []pageLink{{"Begin the list", with(path, c.Request.URL.Query(), "after", "")}, {"Overview", "/"}}})
 }
 
 // absent answers for what the ledger does not hold, or could not look up.

@@ -31,8 +31,8 @@ func protect(c *gin.Context) {
 // was made to lead to this machine must not read ours.
 func ownHost(c *gin.Context) {
 	if !loopbackHost(c.Request.Host) {
-		c.AbortWithStatusJSON(http.StatusMisdirectedRequest, gin.H{"title": "unknown host", "status": http.StatusMisdirectedRequest,
-			"detail": fmt.Sprintf("this server answers for 127.0.0.1 and localhost, not for %q", c.Request.Host)})
+		writeProblem(c, newProblem(http.StatusMisdirectedRequest, fmt.Sprintf("this server does not answer for the host %q", c.Request.Host),
+			"ask for 127.0.0.1 or localhost, on the machine where it runs"))
 		return
 	}
 	c.Next()
@@ -56,8 +56,7 @@ func sameOrigin() gin.HandlerFunc {
 	protection := http.NewCrossOriginProtection()
 	return func(c *gin.Context) {
 		if err := protection.Check(c.Request); err != nil {
-			c.AbortWithStatusJSON(http.StatusForbidden, gin.H{"title": "sent from another site", "status": http.StatusForbidden,
-				"detail": "open the page on this server and act there"})
+			writeProblem(c, newProblem(http.StatusForbidden, "it was sent from a page of another site", "open the page on this server and act there"))
 			return
 		}
 		c.Next()

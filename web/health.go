@@ -29,8 +29,8 @@ type health struct {
 // serveHealth adds /livez and /readyz.
 func serveHealth(engine *gin.Engine, o Options) {
 	h := &health{Options: o.withDefaults()}
-	engine.GET("/livez", func(c *gin.Context) { c.JSON(http.StatusOK, healthBody{Status: "ok"}) })
-	engine.GET("/readyz", h.ready)
+	answers(engine, "/livez", func(c *gin.Context) { c.PureJSON(http.StatusOK, healthBody{Status: "ok"}) })
+	answers(engine, "/readyz", h.ready)
 }
 
 const (
@@ -55,10 +55,10 @@ func (h *health) ready(c *gin.Context) {
 		body.Status, body.Reason = "not ready", "no configuration has been read yet"
 	}
 	if body.Reason != "" {
-		c.JSON(http.StatusServiceUnavailable, body)
+		c.PureJSON(http.StatusServiceUnavailable, body)
 		return
 	}
-	c.JSON(http.StatusOK, body)
+	c.PureJSON(http.StatusOK, body)
 }
 
 // ping asks the ledger, or gives its last answer where that is fresh.

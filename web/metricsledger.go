@@ -179,5 +179,5 @@ func serveMetrics(engine *gin.Engine, o Options) {
 	ofLedger := prometheus.NewRegistry()
 	ofLedger.MustRegister(newLedgerMetrics(o))
 	handler := promhttp.HandlerFor(append(gatherers, ofLedger), promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 2 * scrapeWithin})
-	engine.GET("/metrics", gin.WrapH(http.Handler(handler)))
+	answers(engine, "/metrics", gin.WrapH(http.Handler(handler)))
 }

@@ -37,6 +37,9 @@ type Auditor interface {
 	// Run begins a run of each edge of a check; keys, as the owner writes them,
 	// are then compared alone. A *ledger.OverlapError says that one is going.
 	Run(ctx context.Context, check string, trigger ledger.Trigger, actor string, keys []sources.Key) ([]*ledger.Run, error)
+	// KeyKinds are the kinds that the owner's store declares for the parts of a
+	// check's key; a part is absent where it declares none.
+	KeyKinds(ctx context.Context, check string) ([]sources.Kind, error)
 	// Recheck reads a finding's record now, on both sides, and records what it read.
 	Recheck(ctx context.Context, finding, actor string) (*drift.Finding, error)
 	Cancel(ctx context.Context, run, actor string) (*ledger.Run, error)

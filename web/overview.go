@@ -37,7 +37,7 @@ type checkRow struct {
 	State, Health           sign
 	Why, Pending            string
 	Coverage, CoverageTitle string
-	Open, OpenURL           string
+	Open, OpenURL, NotKept  string
 	Strip                   strip
 	LastRun, Next           moment
 	RunURL                  string
@@ -138,7 +138,7 @@ func overview(s *scene, query url.Values) (overviewView, error) {
 		if team != "" && c.Team != team || !e.matchesWords(q) {
 			continue
 		}
-		copies = append(copies, copying{c.Name, c.Owner.Source, e.edge.Replica.Source, c.Owner.Kind, e.edge.Replica.Kind, e.known.Consistency, e.known.OpenFindings()})
+		copies = append(copies, copying{c.Name, c.Owner.Source, e.edge.Replica.Source, c.Owner.Kind, e.edge.Replica.Kind, e.known.Consistency, e.known.OpenFindings(), e.known.Omitted})
 		if state == "" || stateSlug(e.known.Consistency) == state || strings.EqualFold(string(e.health), state) {
 			chosen = append(chosen, e)
 		}
@@ -223,6 +223,7 @@ func rowOf(e *edgeView, now time.Time) checkRow {
 	if open := e.known.OpenFindings(); open > 0 {
 		r.Open, r.OpenURL = exact(open), findingsURL(c.Name, e.edge.Name)
 	}
+	r.NotKept = strings.TrimSpace(notKept(&e.known))
 	if e.known.LastRun != "" {
 		r.Coverage, r.RunURL = share(e.known.Coverage), runURL(e.known.LastRun)
 		r.CoverageTitle = "of what the last run set out to compare"
@@ -248,7 +249,7 @@ func nextRun(e *edgeView, now time.Time) moment {
 }
 
 func tiles(edges []edgeView, s *scene) []tile {
-	var inSync, drifted, unknown, failing, open, confirmed int64
+	var inSync, drifted, unknown, failing, open, confirmed, omitted int64
 	var oldest *edgeView
 	for i := range edges {
 		e := &edges[i]
@@ -264,6 +265,7 @@ func tiles(edges []edgeView, s *scene) []tile {
 			failing++
 		}
 		open += e.known.OpenFindings()
+		omitted += e.known.Omitted
 		confirmed += unaccepted(&e.known)
 		if !e.known.OldestOpen.IsZero() && (oldest == nil || e.known.OldestOpen.Before(oldest.known.OldestOpen)) {
 			oldest = e
@@ -273,19 +275,25 @@ func tiles(edges []edgeView, s *scene) []tile {
 	if drifted == 0 {
 		drifting.Tone = "idle"
 	}
-	cannot := tile{Name: "Unknown", Number: exact(unknown), Tone: "unknown", Icon: "unknown", URL: "/?state=unknown", More: "every edge has been read"}
-	if unknown > 0 {
-		cannot.More = "could not be checked"
-	} else {
-		cannot.Tone = "idle"
+	cannot := tile{Name: "Unknown", Number: exact(unknown), Tone: "unknown", Icon: "unknown", URL: "/?state=unknown", More: "nothing may be said of them"}
+	if unknown == 0 {
+		cannot.Tone, cannot.More = "idle", "something is known of every edge"
 	}
 	list := []tile{
 		drifting, cannot,
-		{Name: "In sync", Number: exact(inSync), Tone: "ok", Icon: "ok", URL: "/?state=in-sync", More: several(failing, "check is", "checks are") + " failing or stale"},
+		{Name: "In sync", Number: exact(inSync), Tone: "ok", Icon: "ok", URL: "/?state=in-sync", More: several(failing, "edge is", "edges are") + " failing or stale"},
 		{Name: "Open findings", Number: exact(open), Tone: "idle", Icon: "eye", URL: "/findings", More: exact(confirmed) + " not yet looked at"},
 	}
 	if failing == 0 {
-		list[2].More = "all read on time"
+		list[2].More = "no edge is failing or stale"
+	}
+	if omitted > 0 {
+		list[3].More += ", + " + exact(omitted) + " not kept"
+	}
+	if len(edges) == 0 {
+		for i := range 3 {
+			list[i].More = "no check is configured"
+		}
 	}
 	if oldest != nil {
 		list = append(list, tile{Name: "Oldest open", Moment: at(oldest.known.OldestOpen, s.now, ""), Tone: "idle", Icon: "wait", Word: true,
@@ -313,7 +321,7 @@ func overviewFilterOf(edges []edgeView, query url.Values) overviewFilter {
 	for _, t := range teams {
 		f.Teams = append(f.Teams, option{t, t, t == query.Get("team")})
 	}
-	f.States = options(query.Get("state"), "", "all states", "drifted", "Drifted", "unknown", "Unknown", "in-sync", "In sync", "failing", "Failing", "stale", "Stale", "paused", "Paused")
+	f.States = options(query.Get("state"), "", "all states", "drifted", "Drifted", "unknown", "Unknown", "in-sync", "In sync", "failing", "Failing", "stale", "Stale", "paused", "By hand")
 	return f
 }
 

@@ -33,6 +33,9 @@ type runRow struct {
 func runRowOf(r *ledger.Run, now time.Time) runRow {
 	row := runRow{Number: exact(r.Number), URL: runURL(r.ID), Check: r.Check, CheckURL: checkURL(r.Check), Replica: r.Replica,
 		State: signOfRun(r), Coverage: "—", Compared: "—", Differ: "—", Trigger: triggerWords(r), Began: at(began(r), now, "—"), Took: took(r, now)}
+	if n := int64(len(r.Keys)); n > 0 {
+		row.Trigger += ", " + several(n, "key", "keys") + " alone"
+	}
 	if r.State == ledger.Settling || r.State == ledger.Finished && r.Result != checks.Error {
 		row.Coverage = share(r.EdgeRun().Coverage())
 		row.Compared, row.Differ = exact(r.Counts.Compared()), exact(r.Counts.Differences())

@@ -48,7 +48,7 @@ func (s *Server) routes() (*gin.Engine, error) {
 	e.UseRawPath, e.UnescapePathValues = true, true // names of checks may hold a slash
 	e.HandleMethodNotAllowed = true
 	e.Use(gin.CustomRecovery(s.recovered), protect, ownHost, sameOrigin())
-	e.GET("/static/*file", gin.WrapF(s.assets.serve))
+	answers(e, "/static/*file", gin.WrapF(s.assets.serve))
 	s.pageRoutes(e)
 	if err := programRoutes(e, s.o); err != nil {
 		return nil, err
@@ -65,19 +65,26 @@ func (s *Server) routes() (*gin.Engine, error) {
 }
 
 func (s *Server) pageRoutes(e *gin.Engine) {
-	e.GET("/", s.getOverview)
-	e.GET("/checks/:name", s.getCheck)
+	answers(e, "/", s.getOverview)
+	answers(e, "/checks/:name", s.getCheck)
 	e.POST("/checks/:name/runs", s.postRun)
 	e.POST("/checks/:name/baseline", s.acceptBaseline)
-	e.GET("/findings", s.getFindings)
+	answers(e, "/findings", s.getFindings)
 	e.POST("/findings/many", s.confirmMany)
 	e.POST("/findings/many/do", s.actOnMany)
-	e.GET("/findings/:id", s.getFinding)
+	answers(e, "/findings/:id", s.getFinding)
 	e.POST("/findings/:id/:act", s.actOnOne)
-	e.GET("/runs", s.getRuns)
-	e.GET("/runs/:id", s.getRun)
+	answers(e, "/runs", s.getRuns)
+	answers(e, "/runs/:id", s.getRun)
 	e.POST("/runs/:id/:act", s.actOnRun)
-	e.GET("/sources", s.getSources)
+	answers(e, "/sources", s.getSources)
+}
+
+// answers serves a path to whoever reads it: with GET, or with HEAD for the
+// headers alone.
+func answers(e *gin.Engine, path string, handler gin.HandlerFunc) {
+	e.GET(path, handler)
+	e.HEAD(path, handler)
 }
 
 func (s *Server) recovered(c *gin.Context, cause any) {

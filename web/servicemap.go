@@ -39,7 +39,7 @@ type mapLink struct {
 type copying struct {
 	Check, Owner, Replica, OwnerKind, ReplicaKind string
 	State                                         drift.Consistency
-	Open                                          int64
+	Open, NotKept                                 int64
 }
 
 // The measures of the drawing, in its own units.
@@ -55,7 +55,7 @@ const (
 type link struct {
 	owner, replica    string
 	checks            []string
-	open              int64
+	open, notKept     int64
 	drifted, unknowns int
 }
 
@@ -132,6 +132,7 @@ func gatherLinks(copies []copying) ([]*link, map[string]string) {
 			l.checks = append(l.checks, c.Check)
 		}
 		l.open += c.Open
+		l.notKept += c.NotKept
 		switch c.State {
 		case drift.Drifted:
 			l.drifted++
@@ -254,6 +255,10 @@ func drawLink(l *link, from, to spot, width int, taken *[]area) mapLink {
 	case l.drifted > 0:
 		d.Tone, d.Label = "drift", fmt.Sprintf("≠ %s · %s", name, exact(l.open))
 		d.Title += fmt.Sprintf(", drifted, %s open", exact(l.open))
+		if l.notKept > 0 {
+			d.Label += "+"
+			d.Title += fmt.Sprintf(" + %s not kept", exact(l.notKept))
+		}
 	case l.unknowns > 0:
 		d.Tone, d.Label = "unknown", "? "+name
 		d.Title += ", unknown"

@@ -34,7 +34,7 @@ func signOfHealth(h drift.Health) sign {
 	case drift.Stale:
 		return sign{Tone: "warn", Icon: "wait", Word: string(h), Title: "no run has succeeded for 2.5 intervals of the schedule"}
 	}
-	return sign{Tone: "idle", Icon: "pause", Word: string(h), Title: "it has no schedule"}
+	return sign{Tone: "idle", Icon: "pause", Word: "by hand", Title: "it has no schedule, and runs when somebody asks"}
 }
 
 func signOfResult(r checks.Result) sign {

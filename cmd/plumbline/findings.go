@@ -76,6 +76,7 @@ func (c *cli) findingsCommand() *cobra.Command {
 // listFindings writes what matches; a table or one JSON object once it is all
 // there, the rest page by page.
 func (c *cli) listFindings(ctx context.Context, cl *client, flags *findingFlags) error {
+	cl.warnOfCheck(flags.check)
 	var all []web.FindingBody
 	var rows *csv.Writer
 	take := func(page []web.FindingBody) error {

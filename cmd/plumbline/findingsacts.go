@@ -55,20 +55,29 @@ func (c *cli) muteEnd(until, length string) (at time.Time, err error) {
 	if !at.After(c.now()) {
 		return at, fmt.Errorf("--until %s lies behind: want a time to come", until)
 	}
+	if at.Sub(c.now()) > longestMute {
+		return at, fmt.Errorf("--until %s is more than ten years ahead: want an earlier time", until)
+	}
 	return at, nil
 }
+
+// longestMute is how long a mute may be.
+const longestMute = 3650 * 24 * time.Hour
 
 // parseLength reads 90m, 2h or 7d.
 func parseLength(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
-		if n, err = strconv.Atoi(days); err == nil && n <= 3650 {
+		if n, err = strconv.Atoi(days); err == nil && n <= 1e5 {
 			d = time.Duration(n) * 24 * time.Hour
 		}
 	}
-	if err != nil || d <= 0 {
+	switch {
+	case err != nil || d <= 0:
 		return 0, fmt.Errorf("--for %q: want a length such as 90m, 2h or 7d", text)
+	case d > longestMute:
+		return 0, fmt.Errorf("--for %q is more than ten years: want a shorter length", text)
 	}
 	return d, nil
 }
@@ -92,27 +101,39 @@ func (c *cli) actCommand(act, short string, fill func(body map[string]any) error
 	return cmd
 }
 
-// act does it to one finding after the other and ends with the first that cannot
-// be: what was done before stays done, and is told.
+// act does it to all of the findings, or to none.
 func (c *cli) act(ctx context.Context, cl *client, act string, ids []string, body map[string]any, format string) error {
-	for _, id := range ids {
-		var f web.FindingDetailBody
-		if err := cl.post(ctx, "/findings/"+url.PathEscape(id)+"/"+act, body, &f); err != nil {
+	if len(ids) > mostActedOn {
+		return fmt.Errorf("%d findings are too many at once: name at most %d", len(ids), mostActedOn)
+	}
+	body["findings"] = ids
+	var list web.ListBody[web.FindingBody]
+	if err := cl.post(ctx, "/findings/"+act, body, &list); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		if err := c.tellActed(ctx, cl, &list.Items[i], format); err != nil {
 			return err
-		}
-		if format == "json" {
-			if err := c.writeFinding(&f, format); err != nil {
-				return err
-			}
-			continue
-		}
-		text := f.Finding + " is " + f.State
-		if f.State == "muted" {
-			text += " until " + f.MutedUntil.String()
-		}
-		if _, err := fmt.Fprintln(c.stdout, text); err != nil {
-			return c.written(err)
 		}
 	}
 	return nil
+}
+
+// mostActedOn is how many findings one request may be about.
+const mostActedOn = 500
+
+func (c *cli) tellActed(ctx context.Context, cl *client, f *web.FindingBody, format string) error {
+	if format == "json" {
+		var whole web.FindingDetailBody
+		if err := cl.get(ctx, "/findings/"+url.PathEscape(f.Finding), nil, &whole); err != nil {
+			return err
+		}
+		return c.writeFinding(&whole, format)
+	}
+	text := f.Finding + " is " + f.State
+	if f.State == "muted" {
+		text += " until " + f.MutedUntil.String()
+	}
+	_, err := fmt.Fprintln(c.stdout, text)
+	return c.written(err)
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"plumbline/cmd/plumbline/service"
+	"plumbline/configs"
 	"plumbline/drift"
 	"plumbline/ledger"
 	"plumbline/web"
@@ -28,6 +29,9 @@ type client struct {
 	do    func(*http.Request) (*http.Response, error)
 	base  string
 	close func() error
+	// warnOfCheck says so where a check that is asked for is not configured: what
+	// is remembered of one that was can be asked for all the same.
+	warnOfCheck func(name string)
 }
 
 // aliveFor is how old the last sign of life of a process may be.
@@ -54,10 +58,15 @@ func (c *cli) client(ctx context.Context) (*client, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("look for a running plumbline serve: %w", err), l.Close())
 	}
+	warn := func(name string) {
+		if words := notConfigured(config, name); words != "" {
+			c.console.Note(words)
+		}
+	}
 	if beside != nil {
 		c.console.Note(fmt.Sprintf("through plumbline serve at %s (process %d)", beside.Listen, beside.PID))
 		remote := &http.Client{Timeout: time.Minute}
-		return &client{do: remote.Do, base: "http://" + beside.Listen, close: l.Close}, nil
+		return &client{do: remote.Do, base: "http://" + beside.Listen, close: l.Close, warnOfCheck: warn}, nil
 	}
 	declared := service.Declare(config, c.now())
 	handler, err := web.NewAPI(web.Options{Ledger: l, Declared: func() *web.Declared { return declared }, Version: thisBuild().Version, Now: c.now,
@@ -65,7 +74,20 @@ func (c *cli) client(ctx context.Context) (*client, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &client{do: inProcess(handler), base: "http://localhost", close: l.Close}, nil
+	return &client{do: inProcess(handler), base: "http://localhost", close: l.Close, warnOfCheck: warn}, nil
+}
+
+// notConfigured says that a check is not configured, and what was probably meant;
+// "" where it is, or where none is named.
+func notConfigured(config *configs.Config, name string) string {
+	var names []string
+	for i := range config.Checks {
+		names = append(names, config.Checks[i].Name)
+	}
+	if name == "" || slices.Contains(names, name) {
+		return ""
+	}
+	return "plumbline: " + noSuch("check", name, names, "there are "+listed(names))
 }
 
 // serving finds a live plumbline serve of this machine on the same ledger whose
@@ -181,7 +203,9 @@ func commandWords(next string) string {
 	all := regexp.MustCompile(`GET /api/v1/(runs|findings)\b`)
 	next = one.ReplaceAllString(next, "with plumbline $1 show $2")
 	next = all.ReplaceAllString(next, "plumbline $1 list")
-	return strings.ReplaceAll(next, "GET /api/v1/sources", "plumbline sources test")
+	return strings.NewReplacer("GET /api/v1/sources", "plumbline sources test", "GET /api/v1/checks", "plumbline validate",
+		"read /api/openapi.json, which says what may be asked", "look at what the command's --help says",
+		"ask /readyz and look", "run plumbline doctor and look").Replace(next)
 }
 
 // pages asks for a list page by page, at most most items of it (0 is all), and

@@ -40,6 +40,7 @@ func (c *cli) listRunsCommand() *cobra.Command {
 }
 
 func (c *cli) listRuns(ctx context.Context, cl *client, query url.Values, limit int, format string) error {
+	cl.warnOfCheck(query.Get("check"))
 	all := []web.RunBody{}
 	more, err := pages(ctx, cl, "/runs", query, limit, func(page []web.RunBody) error {
 		if format != "ndjson" {

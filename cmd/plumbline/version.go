@@ -27,8 +27,8 @@ func thisBuild() build {
 	if ok && (b.Version == "" || b.Version == "unknown") {
 		b.Version = info.Main.Version
 	}
-	if b.Version == "" || b.Version == "(devel)" {
-		b.Version = "unknown"
+	if b.Version == "" || b.Version == "unknown" || b.Version == "(devel)" {
+		b.Version = "development build"
 	}
 	if !ok {
 		return b

@@ -11,6 +11,7 @@ import (
 // compiled is a dataset with everything resolved that its statements need.
 type compiled struct {
 	dataset *sources.Dataset
+	file    int64 // the number of the opened whose schema this is
 	object  *object
 	keys    []*column // key, then id
 	names   []string  // of keys
@@ -42,7 +43,7 @@ func compile(r reading, d *sources.Dataset) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiled{dataset: d, object: o}
+	c := &compiled{dataset: d, file: r.file.number, object: o}
 	if len(d.Key) == 0 {
 		return nil, sources.Final(fmt.Errorf("dataset %s has no key", d.Title()))
 	}

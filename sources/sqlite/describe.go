@@ -12,8 +12,9 @@ import (
 
 // Describe implements sources.Describer.
 func (s *source) Describe(ctx context.Context, d *sources.Dataset) (desc sources.Description, err error) {
-	err = s.readDataset(ctx, d, func(_ reading, c *compiled) error {
+	err = s.readDataset(ctx, d, func(r reading, c *compiled) error {
 		desc = c.describe()
+		s.begin(d, begun{file: r.file.number, described: true})
 		return nil
 	})
 	return desc, err

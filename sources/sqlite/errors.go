@@ -37,8 +37,8 @@ func (s *source) explain(outer, inner context.Context, err error) error {
 	case sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT, sqlite3.SQLITE_READONLY_ROLLBACK:
 		return fmt.Errorf("the database needs recovery by its own program, which stopped in mid-write: %w", err)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CANTOPEN_NOTEMPDIR, sqlite3.SQLITE_CANTOPEN_ISDIR, sqlite3.SQLITE_CANTOPEN_FULLPATH:
-		if missing := s.location.missing(); missing != nil {
-			return sources.Final(missing)
+		if unreachable := s.unreachable(); unreachable != nil {
+			return unreachable
 		}
 		return fmt.Errorf("open %s: %w", s.location.path, err)
 	}
@@ -47,8 +47,8 @@ func (s *source) explain(outer, inner context.Context, err error) error {
 	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_IOERR:
-		if missing := s.location.missing(); missing != nil {
-			return sources.Final(missing)
+		if unreachable := s.unreachable(); unreachable != nil {
+			return unreachable
 		}
 	case sqlite3.SQLITE_NOTADB:
 		return sources.Final(fmt.Errorf("%s is no SQLite database: %w", s.location.path, err))
@@ -59,6 +59,17 @@ func (s *source) explain(outer, inner context.Context, err error) error {
 		return sources.Final(err)
 	}
 	return err
+}
+
+// unreachable is why a file that was there when the read began cannot be opened;
+// nil when nothing is wrong with it that we can see.
+func (s *source) unreachable() error {
+	if _, absent, err := s.location.look(); absent != "" {
+		return errGone(absent)
+	} else if err != nil {
+		return err
+	}
+	return sources.Final(s.location.barred())
 }
 
 // outdated says that a statement made from an older schema no longer fits.

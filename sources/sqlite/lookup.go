@@ -21,15 +21,21 @@ type wanted struct {
 	spellings [][]any
 }
 
-// end is the position behind all copies of a key.
-func (w wanted) end() sources.Position { return sources.Position{sources.Bytes([]byte(w.canonical))} }
+// end is the position behind all copies of a key in a file.
+func (w wanted) end(file int64) sources.Position {
+	return sources.Position{sources.Bytes([]byte(w.canonical)), sources.Int(file)}
+}
 
 // Lookup implements sources.Source. Keys are taken in the order of their
-// canonical encodings. A page ends behind a key, whose encoding is its position,
-// or behind a copy of one, whose id then follows in the position.
+// canonical encodings. A page ends behind a key, whose encoding is its position
+// together with the number of the file, or behind a copy of one, whose id then
+// follows in the position.
 func (s *source) Lookup(ctx context.Context, d *sources.Dataset, keys []sources.Key, after sources.Position, limit sources.Limit) (sources.Page, error) {
 	var page sources.Page
 	err := s.readDataset(ctx, d, func(tx reading, c *compiled) (err error) {
+		if after != nil && after[1].AsInt() != c.file {
+			return s.errReplaced()
+		}
 		page, err = c.lookUp(tx, c.wanted(keys), after, limit)
 		return err
 	})
@@ -74,11 +80,11 @@ func (c *compiled) lookUp(tx reading, keys []wanted, after sources.Position, lim
 	if after != nil {
 		from := sort.Search(len(keys), func(i int) bool { return keys[i].canonical >= after[0].AsText() })
 		if keys = keys[from:]; len(keys) > 0 && keys[0].canonical == after[0].AsText() {
-			if len(after) > 1 {
-				if err := c.copies(tx, keys[0], after[1:], b); err != nil || b.page.Next != nil {
+			if len(after) > 2 {
+				if err := c.copies(tx, keys[0], after[2:], b); err != nil || b.page.Next != nil {
 					return b.page, err
 				}
-				b.page.Next = keys[0].end()
+				b.page.Next = keys[0].end(c.file)
 			}
 			keys = keys[1:]
 		}
@@ -95,7 +101,7 @@ func (c *compiled) lookUp(tx reading, keys []wanted, after sources.Position, lim
 		}
 		switch {
 		case fits:
-			b.page.Next = keys[n-1].end()
+			b.page.Next = keys[n-1].end(c.file)
 			keys = keys[n:]
 		case len(b.page.Records) > 0: // what there is makes a page; its Next is set
 			return b.page, nil
@@ -105,7 +111,7 @@ func (c *compiled) lookUp(tx reading, keys []wanted, after sources.Position, lim
 			if err := c.copies(tx, keys[0], nil, b); err != nil || b.page.Next != nil {
 				return b.page, err
 			}
-			b.page.Next = keys[0].end()
+			b.page.Next = keys[0].end(c.file)
 			keys = keys[1:]
 		}
 	}
@@ -208,7 +214,7 @@ func (c *compiled) copies(tx reading, k wanted, after sources.Position, b *build
 	b.page.Records = append(b.page.Records, of.page.Records...)
 	b.page.Size += of.page.Size
 	if b.page.Next = nil; of.page.Next != nil {
-		b.page.Next = append(k.end(), of.page.Next[n:]...)
+		b.page.Next = append(k.end(c.file), of.page.Next[n:]...)
 		if len(ids) == 0 {
 			return errors.New("copies without an id came apart") // they share their one position
 		}

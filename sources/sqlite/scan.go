@@ -23,9 +23,14 @@ const (
 // Scan implements sources.Scanner.
 func (s *source) Scan(ctx context.Context, d *sources.Dataset, r sources.ScanRequest) (sources.Page, error) {
 	var b *builder
-	err := s.readDataset(ctx, d, func(tx reading, c *compiled) error {
-		b = &builder{compiled: c, limit: r.Limit, keysOnly: r.KeysOnly, inScopeOnly: r.InScopeOnly && c.where != ""}
-		return c.scanSpan(tx, r.Span, b)
+	err := s.read(ctx, func(tx reading) error {
+		if err := s.goesOn(d, tx.file, r.Span); err != nil {
+			return err
+		}
+		return s.withCompiled(tx, d, func(tx reading, c *compiled) error {
+			b = &builder{compiled: c, limit: r.Limit, keysOnly: r.KeysOnly, inScopeOnly: r.InScopeOnly && c.where != ""}
+			return c.scanSpan(tx, r.Span, b)
+		})
 	})
 	if err != nil {
 		return sources.Page{}, err

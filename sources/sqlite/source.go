@@ -1,8 +1,9 @@
 // Package sqlite reads SQLite database files, while other programs write them.
 //
 // Files are opened read-only; one that is not there is an error and is never
-// made. Each page is read in one short read transaction. Values arrive as they
-// are stored, by storage class, refined by the declared type where that loses
+// made, and one that another took the place of is read no longer (opened.go).
+// Each page is read in one short read transaction. Values arrive as they are
+// stored, by storage class, refined by the declared type where that loses
 // nothing (see value.go). The order of a scan is explained in order.go.
 package sqlite
 
@@ -30,48 +31,37 @@ func Open(o sources.Options) (sources.Source, error) {
 	if err != nil {
 		return nil, sources.Final(fmt.Errorf("source %s: the url cannot be used: %w", o.Name, err))
 	}
-	s := &source{options: o, location: l, db: sql.OpenDB(attaching{connector, l.attached}), datasets: map[*sources.Dataset]*compiled{}}
-	s.db.SetMaxOpenConns(o.Connections)
-	s.db.SetMaxIdleConns(o.Connections)
-	return s, nil
+	return &source{options: o, location: l, connector: connector, datasets: map[*sources.Dataset]*compiled{}}, nil
 }
 
 type source struct {
-	options  sources.Options
-	location location
-	db       *sql.DB
+	options   sources.Options
+	location  location
+	connector driver.Connector
 
 	mu       sync.Mutex
+	present  *opened // nil until a read, and while the file is gone
+	last     int64   // the number of the last opened
+	closing  error   // of connections to files that were replaced
+	closed   bool
 	datasets map[*sources.Dataset]*compiled
+	begun    beginnings
 }
 
 // Close implements sources.Source.
-func (s *source) Close() error { return s.db.Close() }
-
-// attaching opens connections with further files attached.
-type attaching struct {
-	driver.Connector
-	files []attachment
-}
-
-func (a attaching) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := a.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range a.files {
-		_, err := conn.(driver.ExecerContext).ExecContext(ctx, "ATTACH DATABASE "+quoteText(readOnly(f.path))+" AS "+quote(f.name), nil)
-		if err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-	}
-	return conn, nil
+func (s *source) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.retire()
+	return s.closing
 }
 
 // reading is one read transaction.
 type reading struct {
-	ctx context.Context
-	tx  *sql.Tx
+	ctx  context.Context
+	tx   *sql.Tx
+	file *opened
 }
 
 // query runs a statement. Its rows are to be read to their end or closed.
@@ -114,11 +104,16 @@ func (r reading) each(text string, args []any, row func(values []any) (more bool
 func (s *source) read(ctx context.Context, do func(reading) error) error {
 	inner, cancel := context.WithTimeout(ctx, s.options.StatementTimeout)
 	defer cancel()
-	return s.explain(ctx, inner, s.transact(inner, do))
+	o, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer s.leave(o)
+	return s.explain(ctx, inner, o.transact(inner, do))
 }
 
-func (s *source) transact(ctx context.Context, do func(reading) error) (err error) {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+func (o *opened) transact(ctx context.Context, do func(reading) error) (err error) {
+	tx, err := o.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}
@@ -127,36 +122,34 @@ func (s *source) transact(ctx context.Context, do func(reading) error) (err erro
 			err = rolled
 		}
 	}()
-	return do(reading{ctx, tx})
+	return do(reading{ctx, tx, o})
 }
 
-// maxDatasets bounds how many datasets are remembered: one that is forgotten is
-// compiled anew. A service opens its checks again and again.
-const maxDatasets = 1000
-
 // readDataset is read with the dataset compiled. A schema that changed since is
-// looked at once more.
+// looked at once more, and that of another file anew.
 func (s *source) readDataset(ctx context.Context, d *sources.Dataset, do func(reading, *compiled) error) error {
-	return s.read(ctx, func(r reading) error {
-		s.mu.Lock()
-		c := s.datasets[d]
-		s.mu.Unlock()
-		if c != nil {
-			err := do(r, c)
-			if err == nil || !outdated(err) {
-				return err
-			}
-		}
-		c, err := compile(r, d)
-		if err != nil {
+	return s.read(ctx, func(r reading) error { return s.withCompiled(r, d, do) })
+}
+
+func (s *source) withCompiled(r reading, d *sources.Dataset, do func(reading, *compiled) error) error {
+	s.mu.Lock()
+	c := s.datasets[d]
+	s.mu.Unlock()
+	if c != nil && c.file == r.file.number {
+		err := do(r, c)
+		if err == nil || !outdated(err) {
 			return err
 		}
-		s.mu.Lock()
-		if len(s.datasets) >= maxDatasets {
-			clear(s.datasets)
-		}
-		s.datasets[d] = c
-		s.mu.Unlock()
-		return do(r, c)
-	})
+	}
+	c, err := compile(r, d)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if len(s.datasets) >= maxDatasets { // whichever is forgotten is compiled anew
+		clear(s.datasets)
+	}
+	s.datasets[d] = c
+	s.mu.Unlock()
+	return do(r, c)
 }

@@ -87,18 +87,21 @@ func readOnly(path string) string {
 	return "file:" + strings.ReplaceAll(escaped, "?", "%3f") + "?mode=ro"
 }
 
-// missing says which of the files cannot be opened at all, and why; nil when
-// nothing is wrong with them that we can see.
-func (l location) missing() error {
-	files := []string{l.path}
+// paths are those of all files, the main one's first.
+func (l location) paths() []string {
+	paths := []string{l.path}
 	for _, a := range l.attached {
-		files = append(files, a.path)
+		paths = append(paths, a.path)
 	}
-	for _, file := range files {
+	return paths
+}
+
+// barred says which of the files, though there, cannot be opened at all, and
+// why; nil when nothing is wrong with them that we can see.
+func (l location) barred() error {
+	for _, file := range l.paths() {
 		info, err := os.Stat(file)
 		switch {
-		case errors.Is(err, os.ErrNotExist):
-			return fmt.Errorf("database file %s is not there", file)
 		case err != nil:
 			return fmt.Errorf("open database file: %w", err)
 		case info.IsDir():

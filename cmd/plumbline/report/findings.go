@@ -16,14 +16,14 @@ import (
 const differsColumns = 60
 
 // WriteFindings writes findings as a table, and what to do next. more says that
-// the list goes on.
+// the list goes on. The words of a pattern are visible text already.
 func WriteFindings(w io.Writer, list []web.FindingBody, more bool, now time.Time, style terminal.Style) error {
 	var t terminal.Table
 	t.Row("FINDING", "CHECK", "REPLICA", "KIND", "STATE", "SINCE", "KEY", "DIFFERS")
 	for i := range list {
 		f := &list[i]
 		t.Row(f.Finding, drift.Visible(f.Check), drift.Visible(f.Replica), f.Kind, f.State, Ago(time.Time(f.FirstSeen), now), recordWords(f),
-			drift.Shorten(drift.Visible(f.Pattern), differsColumns))
+			drift.Shorten(f.Pattern, differsColumns))
 		t.Style(4, stateColour(f.State, style))
 	}
 	if _, err := t.WriteTo(w); err != nil {
@@ -159,7 +159,7 @@ func FindingsMarkdown(w io.Writer) error {
 // makes no links, mentions or markup.
 func WriteFindingMarkdown(w io.Writer, f *web.FindingBody) error {
 	_, err := fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Finding, code(drift.Visible(f.Check)), code(drift.Visible(f.Replica)),
-		f.Kind, f.State, code(recordWords(f)), code(drift.Visible(f.Pattern)), f.FirstSeen)
+		f.Kind, f.State, code(recordWords(f)), code(f.Pattern), f.FirstSeen)
 	return err
 }
 

@@ -85,6 +85,9 @@ func WriteRun(w io.Writer, r *web.RunDetailBody, style terminal.Style) error {
 	row("compared", fmt.Sprintf("%s of %s owner and %s replica records, coverage %s", terminal.Count(c.Compared), terminal.Count(c.OwnerRecords),
 		terminal.Count(c.ReplicaRecords), percent(r.Coverage)))
 	row("differ", fmt.Sprintf("%d mismatch, %d missing, %d extra, %d duplicate, %d unreadable", c.Mismatch, c.Missing, c.Extra, c.Duplicate, c.Unreadable))
+	if r.FindingsOmitted > 0 {
+		row("not kept", fmt.Sprintf("%s counted and not kept as findings", terminal.Plural(r.FindingsOmitted, "further difference")))
+	}
 	row("suspects", fmt.Sprintf("%s pending, %s cleared", terminal.Count(r.SuspectsPending), terminal.Count(c.SuspectsCleared)))
 	row("segments", fmt.Sprintf("%d of %d done", r.SegmentsDone, r.Segments))
 	if r.Unread > 0 || c.Skipped > 0 {
