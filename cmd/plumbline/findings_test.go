@@ -52,3 +52,20 @@ func TestLengths(t *testing.T) {
 		}
 	}
 }
+
+// What the API tells to ask of it is told as commands.
+func TestNextStepsAreCommands(t *testing.T) {
+	t.Parallel()
+	for next, want := range map[string]string{
+		"list them with GET /api/v1/checks; what is long over is deleted":               "plumbline validate",
+		"list them with GET /api/v1/runs; what is long over is deleted":                 "plumbline runs list",
+		"follow it at /api/v1/runs/201":                                                 "with plumbline runs show 201",
+		"look at the check and at GET /api/v1/sources, then ask again":                  "plumbline sources test",
+		"read /api/openapi.json, which says what may be asked":                          "--help",
+		"try again; if it stays so, ask /readyz and look at the log of plumbline serve": "plumbline doctor",
+	} {
+		if got := commandWords(next); !strings.Contains(got, want) || strings.Contains(got, "/api") || strings.Contains(got, "GET ") || strings.Contains(got, "/readyz") {
+			t.Errorf("%q became %q, want %q", next, got, want)
+		}
+	}
+}

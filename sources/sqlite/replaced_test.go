@@ -163,7 +163,7 @@ func TestNoScanReadsHalfOfEachOfTwoFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range 1200 { // many others are read meanwhile
+		for i := range 2200 { // many others are read meanwhile
 			if _, err := s.scan(t.Context(), numberedDataset(), sources.ScanRequest{Limit: tiny()}); err != nil {
 				t.Fatal(err)
 			}
