@@ -122,11 +122,13 @@ func (s *eventStream) comment(text string) error { return s.write(fmt.Appendf(ni
 func (s *eventStream) events(changes []ledger.Change) error {
 	var b bytes.Buffer
 	for _, c := range changes {
-		data, err := json.Marshal(EventBody{c.Topic, c.Check, c.Replica, c.ID})
-		if err != nil {
+		b.WriteString("data: ")
+		encoder := json.NewEncoder(&b) // which ends the line
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(EventBody{c.Topic, c.Check, c.Replica, c.ID}); err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "data: %s\n\n", data)
+		b.WriteByte('\n')
 	}
 	return s.write(b.Bytes())
 }

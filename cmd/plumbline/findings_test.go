@@ -63,6 +63,7 @@ func TestNextStepsAreCommands(t *testing.T) {
 		"look at the check and at GET /api/v1/sources, then ask again":                  "plumbline sources test",
 		"read /api/openapi.json, which says what may be asked":                          "--help",
 		"try again; if it stays so, ask /readyz and look at the log of plumbline serve": "plumbline doctor",
+		"try again; if it stays so, ask /readyz":                                        "plumbline doctor",
 	} {
 		if got := commandWords(next); !strings.Contains(got, want) || strings.Contains(got, "/api") || strings.Contains(got, "GET ") || strings.Contains(got, "/readyz") {
 			t.Errorf("%q became %q, want %q", next, got, want)

@@ -205,7 +205,7 @@ func commandWords(next string) string {
 	next = all.ReplaceAllString(next, "plumbline $1 list")
 	return strings.NewReplacer("GET /api/v1/sources", "plumbline sources test", "GET /api/v1/checks", "plumbline validate",
 		"read /api/openapi.json, which says what may be asked", "look at what the command's --help says",
-		"ask /readyz and look", "run plumbline doctor and look").Replace(next)
+		"ask /readyz", "run plumbline doctor").Replace(next)
 }
 
 // pages asks for a list page by page, at most most items of it (0 is all), and

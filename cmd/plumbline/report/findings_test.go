@@ -14,8 +14,12 @@ import (
 // The words of a pattern are visible already, and values are no HTML.
 func TestFindingsAreEscapedOnce(t *testing.T) {
 	t.Parallel()
+	document, err := sources.DocumentOf([]sources.Field{{Name: "<b>", Value: sources.Text("R&D")}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	field := drift.Field{OwnerField: "note", ReplicaField: "note", Rule: "exact",
-		Owner: drift.Value{Type: "text", Text: "a\tb\\n"}, Replica: drift.Value{Type: "document", Text: sources.Document([]sources.Field{{Name: "<b>", Value: sources.Text("R&D")}}).String()}}
+		Owner: drift.Value{Type: "text", Text: "a\tb\\n"}, Replica: drift.Value{Type: "document", Text: document.String()}}
 	f := web.FindingBody{Finding: "F-1", Check: "notes", Fields: []drift.Field{field}, Pattern: drift.PairWords(&field)}
 	for format, write := range map[string]func(*strings.Builder) error{
 		"table": func(b *strings.Builder) error {
