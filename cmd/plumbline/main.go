@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // for CRON_TZ and tz where the machine has no time zones of its own
 )
 
 // version is set by the linker (-X main.version=…) and never by the program.
