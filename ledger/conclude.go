@@ -217,3 +217,17 @@ func firstFailure(ctx context.Context, tx *Tx, run string) (why string, err erro
 	}
 	return why, nil
 }
+
+// TellOnce says, once for each finished run in the ledger's life, that it is to
+// be told of.
+func (l *Ledger) TellOnce(ctx context.Context, id string) (tell bool, err error) {
+	err = l.InTx(ctx, func(tx *Tx) error {
+		n, err := tx.exec(ctx, `UPDATE runs SET told = $1 WHERE id = $2 AND state = 'finished' AND NOT told`, true, id)
+		tell = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("mark run %s as told: %w", id, err)
+	}
+	return tell, nil
+}

@@ -28,7 +28,7 @@ func browser(t *testing.T) context.Context {
 	t.Helper()
 	program := os.Getenv("PLUMBLINE_TEST_CHROMIUM")
 	if program == "" {
-		t.Skip("PLUMBLINE_TEST_CHROMIUM is not set: make test finds or installs Chromium")
+		t.Fatal("PLUMBLINE_TEST_CHROMIUM is not set: run `make test`, which finds or installs Chromium")
 	}
 	allocator, stop := chromedp.NewExecAllocator(t.Context(),
 		chromedp.ExecPath(program), chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU, chromedp.NoSandbox,
