@@ -17,7 +17,7 @@ import (
 // rooms lists the house's rooms from core to edge. A room may import those
 // before it and nothing after it.
 func rooms() []string {
-	return []string{"sources", "checks", "drift", "ledger", "auditor", "web", "configs", "demo", "cmd"}
+	return []string{"sources", "checks", "drift", "access", "alerts", "ledger", "auditor", "web", "configs", "demo", "cmd"}
 }
 
 // Only cmd and the list of adapters name an adapter; only adapters, their tests'
@@ -69,6 +69,8 @@ func outwards(file, room, imported string) string {
 		return "no such room"
 	case into > from:
 		return to + " lies further out than " + room
+	case isSender(target) && room != "cmd" && !strings.HasPrefix(file, target+"/"):
+		return "only cmd names a sender"
 	case isAdapter(target) && room != "cmd" && path.Dir(file) != "sources/all" && !strings.HasPrefix(file, target+"/"):
 		return "only cmd and sources/all name an adapter"
 	case room == "sources" && strings.Count(file, "/") == 1 && strings.HasPrefix(target, "sources/"):
@@ -79,6 +81,10 @@ func outwards(file, room, imported string) string {
 
 func isAdapter(target string) bool {
 	return slices.Contains([]string{"sources/postgres", "sources/mongodb", "sources/sqlite", "sources/memory"}, target)
+}
+
+func isSender(target string) bool {
+	return slices.Contains([]string{"alerts/slack", "alerts/webhook"}, target)
 }
 
 // Every direct dependency says what it saves us, and nothing else is listed.

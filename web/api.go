@@ -9,6 +9,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
+
+	"plumbline/access"
 )
 
 const (
@@ -22,7 +24,8 @@ const (
 // are made of the same types.
 type api struct {
 	Options
-	pulse pulse
+	routes *routes
+	pulse  pulse
 }
 
 // NewAPI is a server without pages, for a command that works on the ledger
@@ -33,15 +36,18 @@ func NewAPI(o Options) (http.Handler, error) {
 	engine.UseRawPath, engine.UnescapePathValues = true, true // names of checks may hold a slash
 	engine.HandleMethodNotAllowed = true
 	engine.Use(protect, ownHost, sameOrigin())
-	if err := programRoutes(engine, o); err != nil {
+	routes := newRoutes(engine)
+	engine.Use(newGuard(o, routes).admit)
+	if err := programRoutes(routes, o); err != nil {
 		return nil, err
 	}
-	return engine, nil
+	return engine, routes.whole()
 }
 
 // serveAPI adds the API's routes and its OpenAPI document.
-func serveAPI(engine *gin.Engine, o Options) error {
-	a := &api{Options: o.withDefaults(), pulse: steady()}
+func serveAPI(routes *routes, o Options) error {
+	engine := routes.engine
+	a := &api{Options: o.withDefaults(), routes: routes, pulse: steady()}
 	engine.Use(a.unserved, a.once, a.sheltered)
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
@@ -60,22 +66,13 @@ func serveAPI(engine *gin.Engine, o Options) error {
 	a.checks(described)
 	a.runs(described)
 	a.findings(described)
-	a.events(engine, described.OpenAPI())
+	a.events(described.OpenAPI())
 	document, err := json.MarshalIndent(described.OpenAPI(), "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the OpenAPI document: %w", err)
 	}
-	answers(engine, openAPIPath, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", document) })
+	routes.reads(openAPIPath, access.View, func(c *gin.Context) { c.Data(http.StatusOK, "application/json", document) })
 	return nil
-}
-
-// get and post describe operations.
-func get(id, path, summary string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: http.MethodGet, Path: apiRoot + path, Summary: summary}
-}
-
-func post(id, path, summary string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: http.MethodPost, Path: apiRoot + path, Summary: summary, MaxBodyBytes: bodyBytes}
 }
 
 // answer is a body with nothing beside it.
@@ -108,11 +105,11 @@ type Paging struct {
 }
 
 // programRoutes adds what programs ask, which is all but the pages.
-func programRoutes(engine *gin.Engine, o Options) error {
-	if err := serveAPI(engine, o); err != nil {
+func programRoutes(routes *routes, o Options) error {
+	if err := serveAPI(routes, o); err != nil {
 		return err
 	}
-	serveHealth(engine, o)
-	serveMetrics(engine, o)
+	serveHealth(routes, o)
+	serveMetrics(routes, o)
 	return nil
 }

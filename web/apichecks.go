@@ -7,16 +7,17 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"plumbline/access"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
 )
 
 func (a *api) checks(h huma.API) {
-	huma.Register(h, get("list-checks", "/checks", "Checks with what is remembered of them"), a.listChecks)
-	huma.Register(h, get("get-check", "/checks/{name}", "A check with its rules, patterns and history"), a.getCheck)
-	huma.Register(h, get("list-sources", "/sources", "Sources as this process last saw them"), a.listSources)
-	huma.Register(h, get("get-summary", "/summary", "Everything in a few numbers"), a.summary)
+	serve(a, h, get("list-checks", "/checks", access.View, "Checks with what is remembered of them"), a.listChecks)
+	serve(a, h, get("get-check", "/checks/{name}", access.View, "A check with its rules, patterns and history"), a.getCheck)
+	serve(a, h, get("list-sources", "/sources", access.View, "Sources as this process last saw them"), a.listSources)
+	serve(a, h, get("get-summary", "/summary", access.View, "Everything in a few numbers"), a.summary)
 }
 
 type checksInput struct {

@@ -8,19 +8,20 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"plumbline/access"
 	"plumbline/drift"
 	"plumbline/ledger"
 )
 
 func (a *api) findings(h huma.API) {
-	huma.Register(h, get("list-findings", "/findings", "Findings, those that changed last first"), a.listFindings)
-	huma.Register(h, get("get-finding", "/findings/{id}", "A finding with its timeline"), a.getFinding)
-	huma.Register(h, post("acknowledge-finding", "/findings/{id}/ack", "Say that somebody takes it on"), a.acknowledge)
-	huma.Register(h, post("mute-finding", "/findings/{id}/mute", "Not to be told of it until a time"), a.mute)
-	huma.Register(h, post("unmute-finding", "/findings/{id}/unmute", "Lift a mute"), a.unmute)
+	serve(a, h, get("list-findings", "/findings", access.View, "Findings, those that changed last first"), a.listFindings)
+	serve(a, h, get("get-finding", "/findings/{id}", access.View, "A finding with its timeline"), a.getFinding)
+	serve(a, h, post("acknowledge-finding", "/findings/{id}/ack", access.Act, "acknowledge", "Say that somebody takes it on"), a.acknowledge)
+	serve(a, h, post("mute-finding", "/findings/{id}/mute", access.Act, "mute", "Not to be told of it until a time"), a.mute)
+	serve(a, h, post("unmute-finding", "/findings/{id}/unmute", access.Act, "unmute", "Lift a mute"), a.unmute)
 	a.manyFindings(h)
-	huma.Register(h, post("recheck-finding", "/findings/{id}/recheck", "Read its record again now, on both sides"), a.recheck)
-	huma.Register(h, post("accept-baseline", "/checks/{name}/baseline", "Accept what drifts in a check today as known"), a.baseline)
+	serve(a, h, post("recheck-finding", "/findings/{id}/recheck", access.Act, "re-check", "Read its record again now, on both sides"), a.recheck)
+	serve(a, h, post("accept-baseline", "/checks/{name}/baseline", access.Act, "accept baseline", "Accept what drifts in a check today as known"), a.baseline)
 }
 
 type findingsInput struct {

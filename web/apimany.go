@@ -6,13 +6,14 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"plumbline/access"
 	"plumbline/drift"
 )
 
 func (a *api) manyFindings(h huma.API) {
-	huma.Register(h, post("acknowledge-findings", "/findings/ack", "Say that somebody takes these findings on: all of them, or none"), a.acknowledgeMany)
-	huma.Register(h, post("mute-findings", "/findings/mute", "Not to be told of these findings until a time: all of them, or none"), a.muteMany)
-	huma.Register(h, post("unmute-findings", "/findings/unmute", "Lift the mutes of these findings: all of them, or none"), a.unmuteMany)
+	serve(a, h, post("acknowledge-findings", "/findings/ack", access.Act, "acknowledge", "Say that somebody takes these findings on: all of them, or none"), a.acknowledgeMany)
+	serve(a, h, post("mute-findings", "/findings/mute", access.Act, "mute", "Not to be told of these findings until a time: all of them, or none"), a.muteMany)
+	serve(a, h, post("unmute-findings", "/findings/unmute", access.Act, "unmute", "Lift the mutes of these findings: all of them, or none"), a.unmuteMany)
 }
 
 // Picked are findings by their ids.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"plumbline/access"
 	"plumbline/auditor"
 	"plumbline/checks"
 	"plumbline/ledger"
@@ -17,13 +18,13 @@ import (
 )
 
 func (a *api) runs(h huma.API) {
-	huma.Register(h, get("list-runs", "/runs", "Runs, the newest first"), a.listRuns)
-	huma.Register(h, get("get-run", "/runs/{id}", "A run with its segments"), a.getRun)
-	start := post("start-run", "/checks/{name}/runs", "Begin a run of each edge of a check")
+	serve(a, h, get("list-runs", "/runs", access.View, "Runs, the newest first"), a.listRuns)
+	serve(a, h, get("get-run", "/runs/{id}", access.View, "A run with its segments"), a.getRun)
+	start := post("start-run", "/checks/{name}/runs", access.Act, "run", "Begin a run of each edge of a check")
 	start.DefaultStatus = http.StatusAccepted
-	huma.Register(h, start, a.startRun)
-	huma.Register(h, post("cancel-run", "/runs/{id}/cancel", "Ask a run to stop at its next page"), a.cancelRun)
-	huma.Register(h, post("resume-run", "/runs/{id}/resume", "Go on with what a finished run did not read"), a.resumeRun)
+	serve(a, h, start, a.startRun)
+	serve(a, h, post("cancel-run", "/runs/{id}/cancel", access.Act, "cancel", "Ask a run to stop at its next page"), a.cancelRun)
+	serve(a, h, post("resume-run", "/runs/{id}/resume", access.Act, "resume", "Go on with what a finished run did not read"), a.resumeRun)
 }
 
 type runsInput struct {

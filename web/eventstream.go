@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"plumbline/access"
 	"plumbline/ledger"
 )
 
@@ -41,13 +42,13 @@ type EventBody struct {
 }
 
 // events adds the stream of changes, which no framework describes.
-func (a *api) events(engine *gin.Engine, document *huma.OpenAPI) {
-	operation := get("watch-events", "/events", "Changes as they happen, as server-sent events")
+func (a *api) events(document *huma.OpenAPI) {
+	operation := get("watch-events", "/events", access.View, "Changes as they happen, as server-sent events")
 	operation.Description = "Unnamed events, each an Event in JSON, with a comment as heartbeat every 15 seconds."
 	operation.Responses = map[string]*huma.Response{"200": {Description: "The stream, which ends with the process or the connection.",
 		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: document.Components.Schemas.Schema(reflect.TypeFor[EventBody](), true, "Event")}}}}
-	document.AddOperation(&operation)
-	engine.GET(apiRoot+"/events", a.watch)
+	document.AddOperation(&operation.Operation)
+	a.routes.stream(operation, a.watch)
 }
 
 // watch writes changes until the reader leaves or the process ends.

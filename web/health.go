@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"plumbline/access"
 )
 
 // healthBody is what /livez and /readyz say.
@@ -27,10 +29,10 @@ type health struct {
 }
 
 // serveHealth adds /livez and /readyz.
-func serveHealth(engine *gin.Engine, o Options) {
+func serveHealth(routes *routes, o Options) {
 	h := &health{Options: o.withDefaults()}
-	answers(engine, "/livez", func(c *gin.Context) { c.PureJSON(http.StatusOK, healthBody{Status: "ok"}) })
-	answers(engine, "/readyz", h.ready)
+	routes.reads("/livez", access.Public, func(c *gin.Context) { c.PureJSON(http.StatusOK, healthBody{Status: "ok"}) })
+	routes.reads("/readyz", access.Public, h.ready)
 }
 
 const (

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"plumbline/access"
 	"plumbline/drift"
 	"plumbline/ledger"
 )
@@ -170,7 +171,7 @@ func (m *ledgerMetrics) sendCheck(send func(string, float64, ...string), c *Decl
 }
 
 // serveMetrics adds /metrics.
-func serveMetrics(engine *gin.Engine, o Options) {
+func serveMetrics(routes *routes, o Options) {
 	o = o.withDefaults()
 	gatherers := prometheus.Gatherers{}
 	if o.Metrics != nil {
@@ -179,5 +180,5 @@ func serveMetrics(engine *gin.Engine, o Options) {
 	ofLedger := prometheus.NewRegistry()
 	ofLedger.MustRegister(newLedgerMetrics(o))
 	handler := promhttp.HandlerFor(append(gatherers, ofLedger), promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 2 * scrapeWithin})
-	answers(engine, "/metrics", gin.WrapH(http.Handler(handler)))
+	routes.reads("/metrics", access.Scrape, gin.WrapH(http.Handler(handler)))
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"plumbline/access"
 )
 
 // Server answers HTTP. It is safe for many goroutines.
@@ -47,10 +49,14 @@ func (s *Server) routes() (*gin.Engine, error) {
 	}
 	e.UseRawPath, e.UnescapePathValues = true, true // names of checks may hold a slash
 	e.HandleMethodNotAllowed = true
-	e.Use(gin.CustomRecovery(s.recovered), protect, ownHost, sameOrigin())
-	answers(e, "/static/*file", gin.WrapF(s.assets.serve))
-	s.pageRoutes(e)
-	if err := programRoutes(e, s.o); err != nil {
+	routes := newRoutes(e)
+	e.Use(gin.CustomRecovery(s.recovered), protect, ownHost, sameOrigin(), newGuard(s.o, routes).admit)
+	routes.reads("/static/*file", access.Public, gin.WrapF(s.assets.serve))
+	s.pageRoutes(routes)
+	if err := programRoutes(routes, s.o); err != nil {
+		return nil, err
+	}
+	if err := routes.whole(); err != nil {
 		return nil, err
 	}
 	e.NoRoute(func(c *gin.Context) {
@@ -64,27 +70,20 @@ func (s *Server) routes() (*gin.Engine, error) {
 	return e, nil
 }
 
-func (s *Server) pageRoutes(e *gin.Engine) {
-	answers(e, "/", s.getOverview)
-	answers(e, "/checks/:name", s.getCheck)
-	e.POST("/checks/:name/runs", s.postRun)
-	e.POST("/checks/:name/baseline", s.acceptBaseline)
-	answers(e, "/findings", s.getFindings)
-	e.POST("/findings/many", s.confirmMany)
-	e.POST("/findings/many/do", s.actOnMany)
-	answers(e, "/findings/:id", s.getFinding)
-	e.POST("/findings/:id/:act", s.actOnOne)
-	answers(e, "/runs", s.getRuns)
-	answers(e, "/runs/:id", s.getRun)
-	e.POST("/runs/:id/:act", s.actOnRun)
-	answers(e, "/sources", s.getSources)
-}
-
-// answers serves a path to whoever reads it: with GET, or with HEAD for the
-// headers alone.
-func answers(e *gin.Engine, path string, handler gin.HandlerFunc) {
-	e.GET(path, handler)
-	e.HEAD(path, handler)
+func (s *Server) pageRoutes(r *routes) {
+	r.reads("/", access.View, s.getOverview)
+	r.reads("/checks/:name", access.View, s.getCheck)
+	r.acts("/checks/:name/runs", access.Act, "run", s.postRun)
+	r.acts("/checks/:name/baseline", access.Act, "accept baseline", s.acceptBaseline)
+	r.reads("/findings", access.View, s.getFindings)
+	r.acts("/findings/many", access.Act, "ask about many", s.confirmMany)
+	r.acts("/findings/many/do", access.Act, "act on many", s.actOnMany)
+	r.reads("/findings/:id", access.View, s.getFinding)
+	r.acts("/findings/:id/:act", access.Act, "act on finding", s.actOnOne)
+	r.reads("/runs", access.View, s.getRuns)
+	r.reads("/runs/:id", access.View, s.getRun)
+	r.acts("/runs/:id/:act", access.Act, "act on run", s.actOnRun)
+	r.reads("/sources", access.View, s.getSources)
 }
 
 func (s *Server) recovered(c *gin.Context, cause any) {

@@ -1,0 +1,134 @@
+package alerts
+
+import (
+	"time"
+
+	"plumbline/drift"
+)
+
+// Kind is what an incident is about.
+type Kind string
+
+// The kinds. A check may have one open incident of each at once.
+const (
+	Drift Kind = "drift"        // findings are open
+	Blind Kind = "cannot check" // nothing can be said about the data
+)
+
+// State is where an incident is.
+type State string
+
+// The states.
+const (
+	Open         State = "open"
+	Acknowledged State = "acknowledged" // somebody takes it on
+	Resolved     State = "resolved"
+)
+
+// Incident is what a person is told about. What is not exported in clear words
+// here is never told: it holds counts, names and times, and no value of a record.
+type Incident struct {
+	ID     string // I-204
+	Number int64
+	Check  string
+	Kind   Kind
+	State  State
+	// OpenedAt is when it began; a regressed one keeps it. ChangedAt is when it
+	// last changed in a way that is told.
+	OpenedAt, ChangedAt, ResolvedAt time.Time
+	// Regressed is how often it came back within Regress of being resolved.
+	Regressed int64
+	// AcknowledgedBy is who takes it on; "" while nobody does.
+	AcknowledgedBy string
+	AcknowledgedAt time.Time
+	// Facts are the last known.
+	Facts Facts
+	// First is how many findings were counted when it opened, Peak the most since,
+	// and Told how many when it was last told as news.
+	First, Peak, Told int64
+	// ToldAt is when it was last told as news: opened, grown, repeated.
+	ToldAt time.Time
+	// Resolution says why it is resolved, in words.
+	Resolution string
+	// Revision rises with every change that is told; who acts on an old one is told so.
+	Revision int64
+}
+
+// Regress is how long after an incident was resolved the next of its check and
+// kind counts as the same.
+const Regress = 24 * time.Hour
+
+// Facts are what the ledger knows of a check at a moment.
+type Facts struct {
+	// Counted are the open findings that are not accepted as known; Loud are those
+	// of them that nobody acknowledged or muted. Accepted are known and quiet.
+	Counted  int64 `json:"counted"`
+	Loud     int64 `json:"loud"`
+	Accepted int64 `json:"accepted"`
+	// Omitted findings were counted by the last run and not kept.
+	Omitted int64 `json:"omitted"`
+	// Compared is how many records the last complete runs compared, over all edges.
+	Compared int64 `json:"compared"`
+	// Kinds and Fields count open findings, accepted ones included, the most first.
+	Kinds  []Count `json:"kinds"`
+	Fields []Count `json:"fields"`
+	// Edges are the check's edges, by name of the replica.
+	Edges []EdgeFacts `json:"edges"`
+	// Healed and Fixed say how the findings resolved since the incident opened were:
+	// by themselves, and by a fix.
+	Healed int64 `json:"healed"`
+	Fixed  int64 `json:"fixed"`
+	// Pending suspects are not yet judged.
+	Pending int64 `json:"pending"`
+}
+
+// Count is how many findings there are of something.
+type Count struct {
+	Name string `json:"name"`
+	N    int64  `json:"n"`
+}
+
+// EdgeFacts are what is known of one edge.
+type EdgeFacts struct {
+	Replica     string            `json:"replica"`
+	Consistency drift.Consistency `json:"consistency"`
+	Since       time.Time         `json:"since"`
+	Coverage    float64           `json:"coverage"`
+	Findings    int64             `json:"findings"`
+	// Cause says in words of ours why nothing can be said: no text that a store or
+	// a driver wrote, which could hold a value.
+	Cause string `json:"cause"`
+}
+
+// Share is the share of the compared records that differ, at most 1.
+func (f *Facts) Share() float64 {
+	if f.Compared <= 0 {
+		return 0
+	}
+	return min(1, float64(f.Counted)/float64(f.Compared))
+}
+
+// Mute keeps a check quiet: nothing new is told of it, and what was told is kept
+// up to date without a sound.
+type Mute struct {
+	Check string
+	// Until is when it ends; zero where it ends only by growth.
+	Until time.Time
+	// Above ends it as soon as more findings than this are counted; 0 never does.
+	Above  int64
+	Actor  string
+	Reason string
+	At     time.Time
+}
+
+// On says whether the mute still holds.
+func (m *Mute) On(counted int64, now time.Time) bool {
+	if m == nil || m.Above > 0 && counted > m.Above {
+		return false
+	}
+	return m.Until.IsZero() || now.Before(m.Until)
+}
+
+// Growth is the count above which a mute "until it grows" ends: a tenth more than
+// now, and at least one.
+func Growth(counted int64) int64 { return max(counted, 1) + max(counted, 1)/10 }
