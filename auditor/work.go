@@ -133,7 +133,7 @@ func shownText(edge ledger.EdgeFacts, text string) string {
 // failed is a read that is to be tried again, as the engine is told of it.
 func (a *Auditor) failed(edge ledger.EdgeFacts, err error, attempt int) error {
 	shown := errors.New(a.shown(edge, err))
-	a.log.Info("a read failed and is tried again", "check", edge.Check.Name, "replica", replicaOf(edge), "attempt", attempt, "error", shown)
+	a.log.Info("a read failed and is tried again", "check", edge.Check.Name, "replica", replicaOf(edge), "attempt", attempt, "error", drift.Keyless(shown.Error()))
 	return shown
 }
 

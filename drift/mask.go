@@ -121,6 +121,12 @@ func (m Masks) Message(text string) string {
 	if !m.HidesKey() {
 		return text
 	}
+	return Keyless(text)
+}
+
+// Keyless is a text of the engine or a store without what follows the words key
+// and position, since that may be one.
+func Keyless(text string) string {
 	cut, shown := len(text), text
 	for _, word := range []string{"key ", "position "} {
 		if at := strings.Index(text, word); at >= 0 && at < cut {

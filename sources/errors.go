@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Failure says what became of a read, as far as the Reader acts on it.
@@ -48,6 +49,20 @@ func FailureOf(err error) Failure {
 		return re.Failure
 	}
 	return FailureTransient
+}
+
+// Quoteless is what a store said without what it quoted of a record: all between
+// the first and the last mark of a quotation, and between the first and the last
+// brace. Errors about data (a conversion, a range) quote values.
+func Quoteless(text string) string {
+	for _, marks := range []string{"\"'`«»„“”‘’", "{}[]"} {
+		first, last := strings.IndexAny(text, marks), strings.LastIndexAny(text, marks)
+		if first >= 0 {
+			_, width := utf8.DecodeRuneInString(text[last:])
+			text = text[:first] + "…" + text[last+width:]
+		}
+	}
+	return text
 }
 
 // NotFoundError says that a table, collection or field is not there. It is final.

@@ -50,7 +50,7 @@ func (s *source) failed(ctx context.Context, err error) error {
 	if command.Code == 0 && ctx.Err() != nil {
 		return ctx.Err()
 	}
-	err = s.hideSecrets(err)
+	err = withoutValues(s.hideSecrets(err), command.Name)
 	switch {
 	case command.Name == "MaxTimeMSExpired", command.Name == "ExceededTimeLimit":
 		return sources.Timeout(err)
@@ -86,6 +86,15 @@ type cleaned struct {
 func (c *cleaned) Error() string { return c.text }
 
 func (c *cleaned) Unwrap() error { return c.err }
+
+// withoutValues takes what the server quoted of documents out of an error about data.
+func withoutValues(err error, name string) error {
+	about := []string{"BadValue", "FailedToParse", "TypeMismatch", "Overflow", "ConversionFailure", "JSInterpreterFailure", "InvalidLength"}
+	if !slices.Contains(about, name) && !strings.HasPrefix(name, "Location") {
+		return err
+	}
+	return &cleaned{text: sources.Quoteless(err.Error()), err: err}
+}
 
 // hideSecrets takes the URL's password out of an error's text.
 func (s *source) hideSecrets(err error) error {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -12,7 +13,7 @@ import (
 // classify says by its SQLSTATE what became of a statement. What is not named
 // here is transient.
 func classify(e *pgconn.PgError) error {
-	said := fmt.Errorf("%w%s", e, hint(e))
+	said := &saidError{text(e) + hint(e), e}
 	switch e.Code {
 	case "57014": // query_canceled: by statement_timeout, or by a person whom it took too long
 		return sources.Timeout(said)
@@ -35,12 +36,34 @@ func classify(e *pgconn.PgError) error {
 	return said
 }
 
+// saidError is what the server said, as far as it may be told.
+type saidError struct {
+	text string
+	err  *pgconn.PgError
+}
+
+func (e *saidError) Error() string { return e.text }
+
+func (e *saidError) Unwrap() error { return e.err }
+
+// text is what the server said, without values of records: errors about data
+// quote them, and what functions raise may hold anything.
+func text(e *pgconn.PgError) string {
+	switch class := e.Code[:min(2, len(e.Code))]; class {
+	case "22", "23":
+		return fmt.Sprintf("%s: %s (SQLSTATE %s)", e.Severity, sources.Quoteless(e.Message), e.Code)
+	case "P0", "38", "39":
+		return fmt.Sprintf("%s: a function failed; its words may hold values and are not told (SQLSTATE %s)", e.Severity, e.Code)
+	}
+	return e.Error()
+}
+
 // hint appends what the server proposes, or what we do.
 func hint(e *pgconn.PgError) string {
 	switch {
 	case e.Routine == "check_enable_rls": // its own words are in the server's language
 		return "; " + seeAllRows("…")
-	case e.Hint != "":
+	case e.Hint != "" && !strings.HasPrefix(e.Code, "P0"): // a function may have written it
 		return "; " + e.Hint
 	case e.Code == "25001", e.Code == "25006":
 		return "; a where, deleted_when or query must only read"
