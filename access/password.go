@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
 )
 
 // The cost of a password: argon2id with 19 MiB, two passes and one lane, the
@@ -35,12 +36,22 @@ func CheckPassword(name, password string) error {
 		return fmt.Errorf("a password has at least %d characters", ShortestPassword)
 	case len(password) > LongestPassword:
 		return fmt.Errorf("a password has at most %d bytes", LongestPassword)
-	case strings.Contains(strings.ToLower(password), strings.ToLower(name)):
+	case utf8.RuneCountInString(name) >= shortestHeld && strings.Contains(FoldName(password), FoldName(name)):
 		return errors.New("a password does not hold the name of its account")
-	case strings.Count(password, password[:1]) == len(password):
+	case strings.Trim(password, firstOf(password)) == "":
 		return errors.New("a password is more than one character repeated")
 	}
 	return nil
+}
+
+// shortestHeld is how long a name is that a password must not hold: a shorter one
+// is in many words.
+const shortestHeld = 3
+
+// firstOf is the first character of a text that has one.
+func firstOf(text string) string {
+	_, size := utf8.DecodeRuneInString(text)
+	return text[:size]
 }
 
 // HashPassword hashes a password with a new salt, in the PHC string format.
@@ -66,8 +77,9 @@ func NobodysHash() string {
 	return encodePassword(make([]byte, saltBytes), make([]byte, passwordBytes))
 }
 
+// derive takes a password in the form in which every keyboard writes it alike.
 func derive(password string, salt []byte) []byte {
-	return argon2.IDKey([]byte(password), salt, passwordPasses, passwordMemory, passwordLanes, passwordBytes)
+	return argon2.IDKey(norm.NFC.Bytes([]byte(password)), salt, passwordPasses, passwordMemory, passwordLanes, passwordBytes)
 }
 
 func encodePassword(salt, sum []byte) string {

@@ -83,6 +83,16 @@ func Least(p Permission) Role {
 	return ""
 }
 
+// Lesser is the role that holds what both hold.
+func Lesser(a, b Role) Role {
+	roles := Roles()
+	i, j := slices.Index(roles, a), slices.Index(roles, b)
+	if i < 0 || j < 0 {
+		return ""
+	}
+	return roles[min(i, j)]
+}
+
 // ParseRole reads a role's word.
 func ParseRole(word string) (Role, error) {
 	if slices.Contains(Roles(), Role(word)) {

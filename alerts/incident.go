@@ -75,11 +75,15 @@ type Facts struct {
 	// Edges are the check's edges, by name of the replica.
 	Edges []EdgeFacts `json:"edges"`
 	// Healed and Fixed say how the findings resolved since the incident opened were:
-	// by themselves, and by a fix.
+	// by themselves, and by a fix. Known were taken as known since.
 	Healed int64 `json:"healed"`
 	Fixed  int64 `json:"fixed"`
+	Known  int64 `json:"known"`
 	// Pending suspects are not yet judged.
 	Pending int64 `json:"pending"`
+	// By is who acknowledged findings in the change that these facts follow; "" is
+	// nobody. It is of that change alone, and not kept.
+	By string `json:"-"`
 }
 
 // Count is how many findings there are of something.
@@ -98,6 +102,14 @@ type EdgeFacts struct {
 	// Cause says in words of ours why nothing can be said: no text that a store or
 	// a driver wrote, which could hold a value.
 	Cause string `json:"cause"`
+	// Stale: no run has succeeded for too long.
+	Stale bool `json:"stale"`
+}
+
+// Blind says whether nothing can be said of the edge, and why is known: a run
+// failed, or none has succeeded for too long.
+func (e *EdgeFacts) Blind() bool {
+	return e.Stale || e.Consistency == drift.Unknown && e.Cause != ""
 }
 
 // Share is the share of the compared records that differ, at most 1.

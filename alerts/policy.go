@@ -48,6 +48,8 @@ type Policies func(check string) (p Policy, ok bool)
 
 // Digest is what happened in a day, for those who want one message about it.
 type Digest struct {
+	// Day is the day of its telling, 2026-11-21: there is one a day and target.
+	Day      string
 	From, To time.Time
 	Checks   int64 // that are configured
 	Compared int64 // records, over all runs

@@ -24,6 +24,9 @@ const (
 	Edit   Step = "edit"   // the root message, to the present state
 	Reply  Step = "reply"  // the milestones, in the root message's thread
 	Notice Step = "notice" // a message that is of no incident: a digest
+	// Trial is a message that only proves that it arrives: it is clearly marked as a
+	// test, is of no incident, and names Policy.Check where one is meant.
+	Trial Step = "trial"
 )
 
 // Delivery is what is to be sent now.
@@ -38,13 +41,21 @@ type Delivery struct {
 	Muted *Mute
 	// Ref is the root message; zero for a Post.
 	Ref Ref
-	// Doubtful is when a Post was made whose answer nobody got: it is looked for
-	// before it is made again. Zero where there is no doubt.
+	// Doubtful is when a Post, Reply or Notice was made whose answer nobody got: it is
+	// looked for before it is made again, and a Post of an incident that is resolved
+	// is not made again at all. Zero where there is no doubt, and for an Edit.
 	Doubtful time.Time
-	// Milestones are those that were not yet told, the oldest first.
+	// Lost is how many such requests were made: where they cannot be looked for, no
+	// third may be made.
+	Lost int64
+	// Milestones are those that were not yet told, the oldest first; of a doubtful
+	// Reply the same as before.
 	Milestones []Milestone
 	Digest     *Digest
 	Now        time.Time
+	// Last is the number of the last of Milestones. Term is under which the
+	// outlet is held; whoever sends hands both back as they are.
+	Last, Term int64
 }
 
 // Ref is a message where it was sent: a Slack channel's id and the message's ts.
@@ -55,8 +66,8 @@ type Ref struct {
 
 // Receipt is what a step came to.
 type Receipt struct {
-	Ref Ref // of the root message, after a Post
-	// Found says that a doubtful Post had been made after all, and nothing was sent.
+	Ref Ref // of the root message, after a Post; zero where a resolved one was not found
+	// Found says that what was doubtful had been made after all, and nothing was sent.
 	Found bool
 }
 

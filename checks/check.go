@@ -28,6 +28,9 @@ type Side struct {
 	Dataset sources.Dataset
 	// Forms say how this side writes each part of the key, in the order of Dataset.Key.
 	Forms []KeyForm
+	// Masks say how the parts of the key are hidden where they are shown; nil is not
+	// at all. Those of either side count.
+	Masks []Mask
 	// Version is the field that changes with every change of a record; "" when undeclared.
 	Version string
 }

@@ -6,7 +6,8 @@ import (
 
 // The configuration as it is declared: every key once, with what it means, what
 // it wants and its default. definition.go holds the file and its sources,
-// definition_check.go the checks, definition_later.go what comes in later releases.
+// definition_check.go the checks, definition_alerts.go who is told and who may act,
+// definition_later.go what comes in later releases.
 
 // configuration is a whole file.
 func configuration() *record {
@@ -17,15 +18,19 @@ func configuration() *record {
 			{name: "defaults", doc: "Keys for every check that does not set them itself.", value: check()},
 			{name: "sources", doc: "The stores that are read, by name.", value: dict{words: "a mapping of names to sources", of: source(), name: properName}},
 			{name: "checks", doc: "The comparisons, by name.", value: dict{words: "a mapping of names to checks", of: check(), name: properName}},
-			{name: "alerts", doc: "How people are told.", value: alerts(), later: true},
+			{name: "alerts", doc: "How people are told.", value: alerting()},
+			{name: "access", doc: "Who may do what.", value: accessing()},
 		}}
 }
 
 // server becomes a Server.
 func server() *record {
 	return &record{name: "server", words: "a mapping with listen", doc: "Where the pages and the API are served.", keys: []key{
-		{name: "listen", doc: "The address to listen on; only this machine's own until there is sign-in.", standard: "127.0.0.1:8080", value: loopback()},
-		{name: "public_url", doc: "The address by which people reach it.", value: link()},
+		{name: "listen", doc: "The address to listen on; only this machine's own until there are accounts.", standard: "127.0.0.1:8080", value: hostPort()},
+		{name: "public_url", doc: "The address by which people reach it; links in messages begin with it.", value: link()},
+		{name: "trusted_proxies", doc: "Proxies whose word is taken for the address that a request came from. Default nobody's.",
+			value: list{of: network(), words: "a list of addresses or ranges such as [10.0.0.0/8]"}},
+		{name: "metrics", doc: "An address of its own for /metrics, without sign-in. Default none: /metrics is served where the pages are.", value: hostPort()},
 	}}
 }
 

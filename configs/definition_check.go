@@ -23,7 +23,7 @@ func check() *record {
 			{name: "allow_empty", doc: "An owner without records is a fact, not a fault.", standard: "false", value: truth()},
 			{name: "sample", doc: "Which records are compared.", standard: "all", value: sample()},
 			{name: "settle", doc: "How long a difference must outlive before it is confirmed.", standard: "30s", value: settle()},
-			{name: "alert", doc: "Who is told, and when.", value: alert(), later: true},
+			{name: "alert", doc: "Who is told, and when.", value: alert()},
 			{name: "fix", doc: "How differences may be put right.", value: fix()},
 			{name: "missing", misplaced: "missing " + belongs},
 			{name: "extra", misplaced: "extra " + belongs},
@@ -57,6 +57,7 @@ func replica() *record {
 			key{name: "settle", doc: "Settle time of this replica. Default the check's.", value: settle()},
 			key{name: "fix", doc: "How differences of this replica may be put right. Default the check's.", value: fix()},
 			key{name: "schedule", misplaced: "schedule belongs to the check: all its replicas are compared together"},
+			key{name: "alert", misplaced: "alert belongs to the check: people are told of all its replicas at once"},
 			key{name: "where", misplaced: "where belongs to the owner: a record whose filter field drifted would look missing"},
 		)}
 }
@@ -91,7 +92,7 @@ func keyPart() *record {
 		{name: "field", doc: "The field's name.", value: field("the name of a field"), required: true, example: "the name of a field"},
 		{name: "as", doc: "The kind it is written as.", value: kindWord()},
 		{name: "prefix", doc: "What stands before the part's text on this side; implies as: text.", value: text("the prefix")},
-		{name: "mask", doc: "How keys are hidden where they are shown.", standard: "none", value: maskWord(), later: true, laterUnless: "none"},
+		{name: "mask", doc: "How keys are hidden where they are shown.", standard: "none", value: maskWord()},
 	}}
 }
 

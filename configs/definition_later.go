@@ -1,32 +1,7 @@
 package configs
 
-import "time"
-
 // What belongs to the configuration and takes effect in later releases. It is
 // read as strictly as the rest, and then refused as not yet supported.
-
-func alerts() *record {
-	return &record{name: "alerts", words: "a mapping with slack or webhooks", doc: "How people are told.", keys: []key{
-		{name: "slack", doc: "A Slack app.", value: &record{name: "slack", words: "a mapping with token", doc: "A Slack app.", keys: []key{
-			{name: "token", doc: "The bot's token.", value: secret("a token")},
-			{name: "signing_secret", doc: "The secret that signs what Slack sends.", value: secret("a secret")},
-			{name: "app_token", doc: "The token for socket mode.", value: optional(secret("a token"))},
-		}}},
-		{name: "webhooks", doc: "Addresses that are sent each change.", value: list{of: anything{}, words: "a list of webhooks"}},
-	}}
-}
-
-func alert() *record {
-	return &record{name: "alert", words: "a mapping with slack", doc: "Who is told about a check, and when.", keys: []key{
-		{name: "slack", doc: "The channel.", value: text(`a channel such as "#data"`)},
-		{name: "above", doc: "How much must differ before anybody is told.", value: &record{name: "above", words: "a mapping with findings or share",
-			doc: "How much must differ.", keys: []key{
-				{name: "findings", doc: "More findings than this.", standard: "0", value: integer(0, 1_000_000_000)},
-				{name: "share", doc: "A larger share than this.", standard: "0%", value: percent()},
-			}}},
-		{name: "repeat", doc: "How often an open incident is told again.", standard: "4h", value: duration(time.Minute, 366*24*time.Hour, false)},
-	}}
-}
 
 func sample() shape {
 	keys := record{name: "sample", words: "all", doc: "A share of the records. Not yet supported.", keys: []key{
@@ -89,17 +64,6 @@ func (u unsupported) read(r *reader, n *node, path string) *setting {
 	s := u.shape.read(r, n, path)
 	r.report(s, "not yet supported: use %s", u.instead)
 	return s
-}
-
-// anything is left to a later release.
-type anything struct{}
-
-func (anything) accepts(nodeKind) bool     { return true }
-func (anything) wants() string             { return "a value" }
-func (anything) schema(definitions) object { return object{} }
-
-func (anything) read(_ *reader, n *node, path string) *setting {
-	return &setting{position: n.position, path: path, key: n.position}
 }
 
 // optional also accepts a value that ${…} leaves empty.

@@ -36,6 +36,9 @@ func TestHashIsOfTheMeaning(t *testing.T) {
 		"another spelling":    {strings.Replace(wholeConfiguration, "1m30s", "90s", 1)},
 		"another ledger":      {strings.Replace(wholeConfiguration, "@ledger/", "@elsewhere/", 1)},
 		"another address":     {strings.Replace(wholeConfiguration, "[::1]:9090", "127.0.0.1:9191", 1)},
+		"another channel":     {strings.Replace(wholeConfiguration, "#prices", "#cost", 1)},
+		"another threshold":   {strings.Replace(wholeConfiguration, "findings: 3", "findings: 4", 1)},
+		"another audit key":   {strings.Replace(wholeConfiguration, "that chains", "that binds", 1)},
 	} {
 		if texts[0] == wholeConfiguration && name != "the same" {
 			t.Errorf("%s: nothing is replaced", name)

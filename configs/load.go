@@ -12,8 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,17 +32,33 @@ type Config struct {
 	Sources map[string]Source
 	// Checks are sorted by name.
 	Checks []checks.Check
+	// Alerts say who is told, Access who may act.
+	Alerts Alerts
+	Access Access
 	// Schedules say by the names of checks when they run, as auditor.ParseSchedule
 	// reads it. A check without one runs when somebody asks.
 	Schedules map[string]string
+	// Notes are what is no fault, and worth knowing.
+	Notes Problems
 }
 
 // Server says where pages and API are served.
 type Server struct {
-	// Listen is a host and port of this machine's own; default 127.0.0.1:8080.
+	// Listen is a host and port; default 127.0.0.1:8080.
 	Listen string
-	// PublicURL is the address by which people reach it; "" when undeclared.
+	// PublicURL is the address by which people reach it, without a slash at its
+	// end; "" when undeclared.
 	PublicURL string
+	// TrustedProxies are those whose word is taken for where a request came from.
+	TrustedProxies []netip.Prefix
+	// Metrics is an address of its own for /metrics; "" is none.
+	Metrics string
+}
+
+// Equal says whether both serve alike.
+func (s Server) Equal(other Server) bool {
+	return s.Listen == other.Listen && s.PublicURL == other.PublicURL && s.Metrics == other.Metrics &&
+		slices.Equal(s.TrustedProxies, other.TrustedProxies)
 }
 
 // Source is one store as declared.

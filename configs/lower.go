@@ -14,15 +14,15 @@ type lowering struct {
 	*reader
 	sources  map[string]Source
 	defaults *setting // nil where none are declared
+	notes    Problems
 }
 
 // lower merges the documents and lowers them; what it returns is whole only
 // where no problem was reported.
 func lower(r *reader, roots []*setting) *Config {
 	l := &lowering{reader: r, sources: map[string]Source{}}
-	l.once(roots, "alerts")
 	l.defaults = l.once(roots, "defaults")
-	c := &Config{Ledger: l.ledger(roots), Server: l.server(roots), Sources: l.sources, Schedules: map[string]string{}}
+	c := &Config{Ledger: l.ledger(roots), Server: l.server(roots), Access: l.access(roots), Sources: l.sources, Schedules: map[string]string{}}
 	for _, s := range l.merge(roots, "sources") {
 		l.sources[s.name] = l.source(s.name, s.setting)
 		l.apart(c.Ledger, roots, s.name, s.setting)
@@ -34,6 +34,8 @@ func lower(r *reader, roots []*setting) *Config {
 			c.Schedules[s.name] = spec
 		}
 	}
+	c.Alerts = l.alerts(c, roots, declared)
+	c.Notes = l.notes.sorted()
 	if len(declared) == 0 && len(r.problems) == 0 {
 		r.problems = append(r.problems, roots[0].problem("", "declares no checks: add one under checks, so that something is compared"))
 	}

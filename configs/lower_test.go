@@ -1,6 +1,7 @@
 package configs_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -15,7 +16,17 @@ import (
 
 const wholeConfiguration = `
 ledger: postgres://plumbline:${PASSWORD}@ledger/plumbline
-server: {listen: "[::1]:9090", public_url: "https://plumbline.example.com"}
+server: {listen: "[::1]:9090", public_url: "https://plumbline.example.com/", trusted_proxies: [10.1.0.0/16, "fd00::1"], metrics: ":9091"}
+access: {audit_key: "${PASSWORD} that chains the log"}
+alerts:
+  slack: {token: "${SLACK_TOKEN}", signing_secret: "${SLACK_SIGNING_SECRET}", app_token: "${SLACK_APP_TOKEN:-}", channel: "#data", api_url: "http://127.0.0.1:9/api/"}
+  webhooks:
+    - {name: pager, url: "https://pager/${PASSWORD}", secret: "${PASSWORD}0123456789", all: true}
+    - {name: tickets, url: "https://tickets", secret: "${PASSWORD}9876543210"}
+  routes:
+    - {checks: [pri*, cop*], severity: [critical], slack: "#oncall", webhooks: [tickets], mention: S0123456789}
+    - {team: basket, webhooks: [tickets]}
+  digest: {at: "07:30", zone: Europe/Oslo, webhooks: [pager]}
 sources:
   catalog:
     kind: postgres
@@ -29,6 +40,7 @@ defaults:
   settle: 10s
   allow_empty: true
   schedule: "@hourly"
+  alert: {above: {findings: 3, share: 0.5%}, repeat: 0}
 checks:
   prices:
     schedule: CRON_TZ=Europe/Oslo */5 * * * *
@@ -36,6 +48,7 @@ checks:
     team: ${TEAM:-basket}
     runbook: https://wiki.example.com/prices
     severity: critical
+    alert: {slack: "#prices", webhooks: [tickets], mention: U0123456789, repeat: 1d}
     owner:
       source: catalog
       dataset: public.products
@@ -84,8 +97,10 @@ func TestLowering(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &configs.Config{
-		Ledger:    "postgres://plumbline:hunter2@ledger/plumbline",
-		Server:    configs.Server{Listen: "[::1]:9090", PublicURL: "https://plumbline.example.com"},
+		Ledger: "postgres://plumbline:hunter2@ledger/plumbline",
+		Server: configs.Server{Listen: "[::1]:9090", PublicURL: "https://plumbline.example.com", Metrics: ":9091",
+			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::1/128")}},
+		Alerts: wantAlerts(t), Access: configs.Access{AuditKey: "hunter2 that chains the log"},
 		Schedules: map[string]string{"copies": "@hourly", "prices": "CRON_TZ=Europe/Oslo */5 * * * *"},
 		Sources: map[string]configs.Source{
 			"catalog": {Name: "catalog", Kind: "postgres", URL: "postgres://reader:hunter2@catalog/shop", Team: "catalog",
@@ -101,6 +116,7 @@ func TestLowering(t *testing.T) {
 		cmp.Comparer(func(a, b sources.Value) bool { return a.Equal(b) }),
 		cmp.Comparer(func(a, b *apd.Decimal) bool { return a == nil && b == nil || a != nil && b != nil && a.Cmp(b) == 0 }),
 		cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() }),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
 		cmp.Comparer(func(a, b sources.Secret) bool { return a.Reveal() == b.Reveal() }),
 		cmpopts.IgnoreFields(checks.Invariant{}, "Program"), cmpopts.EquateEmpty(),
 	}
@@ -109,6 +125,23 @@ func TestLowering(t *testing.T) {
 	}
 	if got.Checks[1].Edges[0].Invariants[0].Program == nil {
 		t.Error("the invariant is not compiled")
+	}
+}
+
+func wantAlerts(t *testing.T) configs.Alerts {
+	oslo, err := time.LoadLocation("Europe/Oslo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return configs.Alerts{
+		Slack: &configs.Slack{Token: "xoxb-hunter2", SigningSecret: "hunter2", Channel: "#data", APIURL: "http://127.0.0.1:9/api"},
+		Webhooks: []configs.Webhook{{Name: "pager", URL: "https://pager/hunter2", Secret: "hunter20123456789", All: true},
+			{Name: "tickets", URL: "https://tickets", Secret: "hunter29876543210"}},
+		Routes: []configs.Route{{Checks: []string{"pri*", "cop*"}, Severity: []string{"critical"}, Slack: "#oncall", Webhooks: []string{"tickets"}, Mention: "S0123456789"},
+			{Team: "basket", Webhooks: []string{"tickets"}}},
+		Digest: &configs.Digest{At: "07:30", Zone: oslo, Slack: "#data", Webhooks: []string{"pager"}},
+		Checks: map[string]configs.Alert{"copies": {Findings: 3, Share: 0.005},
+			"prices": {Slack: "#prices", Webhooks: []string{"tickets"}, Mention: "U0123456789", Findings: 3, Share: 0.005, Repeat: 24 * time.Hour}},
 	}
 }
 

@@ -21,7 +21,7 @@ func (l *lowering) side(s *setting) checks.Side {
 		Unwind: valueOf[string](s, "unwind"), DeletedWhen: valueOf[string](s, "deleted_when"),
 		Scope: conditions(s.get("scope")),
 	}}
-	side.Dataset.Key, side.Forms = l.keyForms(s.get("key"))
+	side.Dataset.Key, side.Forms, side.Masks = l.keyForms(s.get("key"))
 	if s.record.find("where").misplaced == "" {
 		side.Dataset.Where = valueOf[string](s, "where")
 	} else {
@@ -149,17 +149,18 @@ func (l *lowering) names(s *setting) []string {
 }
 
 // keyForms lowers a key: its fields, and how the side writes each.
-func (l *lowering) keyForms(s *setting) (names []string, forms []checks.KeyForm) {
+func (l *lowering) keyForms(s *setting) (names []string, forms []checks.KeyForm, masks []checks.Mask) {
 	if s == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	for _, item := range s.items {
-		name, form, at := "", checks.KeyForm{}, item
+		name, form, mask, at := "", checks.KeyForm{}, checks.MaskNone, item
 		if item.under == nil {
 			name, _ = item.value.(string)
 		} else {
 			name = valueOf[string](item, "field")
 			form = checks.KeyForm{As: valueOf[sources.Kind](item, "as"), Prefix: valueOf[string](item, "prefix")}
+			mask = maskOf(valueOf[string](item, "mask"))
 			at = cmp.Or(item.get("field"), item)
 		}
 		switch as := item.get("as"); {
@@ -172,9 +173,12 @@ func (l *lowering) keyForms(s *setting) (names []string, forms []checks.KeyForm)
 		if name != "" && slices.Contains(names, name) {
 			l.report(at, "names %s twice: remove one", at.raw.shown())
 		}
-		names, forms = append(names, name), append(forms, form)
+		names, forms, masks = append(names, name), append(forms, form), append(masks, mask)
 	}
-	return names, forms
+	if !slices.ContainsFunc(masks, func(m checks.Mask) bool { return m != checks.MaskNone }) {
+		masks = nil
+	}
+	return names, forms, masks
 }
 
 // invariants compiles the conditions of a check.

@@ -1,12 +1,10 @@
 package configs
 
 import (
-	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,30 +32,6 @@ func ledgerAddress() scalar {
 		}
 		if u, err := url.Parse(w.text); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && u.Query().Get("host") == "" {
 			return nil, errUnwanted
-		}
-		return v, nil
-	}
-	return s
-}
-
-// loopback wants a host and port that nobody beyond this machine can reach.
-func loopback() scalar {
-	s := text("an address of this machine alone, such as 127.0.0.1:8080")
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
-		host, port, err := net.SplitHostPort(w.text)
-		if err != nil {
-			return nil, errUnwanted
-		}
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return nil, errUnwanted
-		}
-		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-			return nil, &refusal{message: "others could reach it, and there is no sign-in yet: listen on 127.0.0.1, [::1] or localhost"}
 		}
 		return v, nil
 	}
@@ -139,7 +113,11 @@ func (l *lowering) server(roots []*setting) Server {
 	if s == nil || s.under == nil {
 		s = &setting{record: server()}
 	}
-	return Server{Listen: valueOf[string](s, "listen"), PublicURL: valueOf[string](s, "public_url")}
+	out := Server{Listen: valueOf[string](s, "listen"), PublicURL: strings.TrimRight(valueOf[string](s, "public_url"), "/"), Metrics: valueOf[string](s, "metrics")}
+	if trusted := s.get("trusted_proxies"); trusted != nil {
+		out.TrustedProxies = valuesOf[netip.Prefix](trusted)
+	}
+	return out
 }
 
 // schedule is when a check runs; its fallback is set by then.

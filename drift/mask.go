@@ -77,12 +77,17 @@ func partial(text string) string {
 // Masks say how the parts of an edge's keys and ids are hidden.
 type Masks struct{ key, id []checks.Mask }
 
-// MasksOf are an edge's: a part of a key or an id is hidden as much as the most
-// hidden rule that names its field on either side.
+// MasksOf are an edge's: a part of a key or an id is hidden as much as the key of
+// either side declares, or as the most hidden rule that names its field.
 func MasksOf(check *checks.Check, edge *checks.Edge) Masks {
 	owner, replica := check.Owner.Dataset.Key, edge.Replica.Dataset.Key
 	m := Masks{key: make([]checks.Mask, len(owner)), id: make([]checks.Mask, len(edge.Replica.Dataset.ID))}
 	for i := range m.key {
+		for _, side := range []*checks.Side{&check.Owner, &edge.Replica} {
+			if i < len(side.Masks) {
+				m.key[i] = max(m.key[i], side.Masks[i])
+			}
+		}
 		for _, r := range edge.Rules {
 			if r.Owner.Name == owner[i] || i < len(replica) && r.Replica.Name == replica[i] {
 				m.key[i] = max(m.key[i], r.Mask)

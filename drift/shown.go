@@ -142,12 +142,18 @@ type Lens struct {
 	Masker *Masker
 	// Scrub takes secrets out of texts that stores and drivers wrote.
 	Scrub func(string) string
+
+	veiled bool // no value of a record is seen; see Veil
 }
 
 // Field shows one field, under its own mask.
 func (l Lens) Field(d *checks.FieldDifference) Field {
-	return Field{OwnerField: d.Owner, ReplicaField: d.Replica, Owner: l.Masker.Show(d.OwnerValue, d.Mask),
+	shown := Field{OwnerField: d.Owner, ReplicaField: d.Replica, Owner: l.Masker.Show(d.OwnerValue, d.Mask),
 		Replica: l.Masker.Show(d.ReplicaValue, d.Mask), Rule: d.Rule, Note: l.Scrub(note(d.Note, d.Mask))}
+	if l.veiled {
+		return shown.veil()
+	}
+	return shown
 }
 
 // Fields shows all fields of a difference.
@@ -170,12 +176,21 @@ func (l Lens) ID(edge *checks.Edge, id sources.Key, masks Masks) Named {
 }
 
 // Text shows a message of the engine or of a store.
-func (l Lens) Text(text string, masks Masks) string { return l.Scrub(masks.Message(text)) }
+func (l Lens) Text(text string, masks Masks) string {
+	if l.veiled {
+		return Unvalued(text)
+	}
+	return l.Scrub(masks.Message(text))
+}
 
 func (l Lens) named(names []string, values sources.Key, masks []checks.Mask) Named {
 	named := Named{}
 	for i := range min(len(names), len(values)) {
-		named = append(named, NamedValue{names[i], l.Masker.Show(values[i], masks[i])})
+		value := l.Masker.Show(values[i], masks[i])
+		if l.veiled {
+			value = value.veil()
+		}
+		named = append(named, NamedValue{names[i], value})
 	}
 	return named
 }

@@ -40,6 +40,9 @@ func (l *Ledger) Act(ctx context.Context, ids []string, o drift.Observation, rev
 		for i, id := range ids {
 			list[i] = entries[id].after
 		}
+		if err := tx.attestActs(ctx, ids, o); err != nil {
+			return err
+		}
 		return flushBooks(ctx, books)
 	})
 	if err != nil {
@@ -50,7 +53,7 @@ func (l *Ledger) Act(ctx context.Context, ids []string, o drift.Observation, rev
 
 // openBooks locks the edges of some findings and reads those.
 func (l *Ledger) openBooks(ctx context.Context, tx *Tx, ids []string) (map[EdgeRef]*book, map[string]*entry, error) {
-	found, err := entriesBy(ctx, tx.sql, "id", ids)
+	found, err := entriesBy(ctx, tx.keys, tx.sql, "id", ids)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,7 +71,7 @@ func (l *Ledger) openBooks(ctx context.Context, tx *Tx, ids []string) (map[EdgeR
 			return nil, nil, err
 		}
 	}
-	if found, err = entriesBy(ctx, tx.sql, "id", ids); err != nil { // as they are now that nobody else writes them
+	if found, err = entriesBy(ctx, tx.keys, tx.sql, "id", ids); err != nil { // as they are now that nobody else writes them
 		return nil, nil, err
 	}
 	entries := map[string]*entry{}
@@ -93,8 +96,37 @@ const actBatch = 500
 
 // ActAll does it to every finding that the filter chooses and whose state allows
 // it, in batches, and returns how many changed. Findings that change meanwhile
-// for another reason may be left out.
+// for another reason may be left out. The audit log has an entry of the first
+// batch, and where there were more, one that says how many findings it was.
 func (l *Ledger) ActAll(ctx context.Context, f FindingFilter, o drift.Observation) (n int64, err error) {
+	return l.actAll(ctx, f, o, string(o.Event))
+}
+
+func (l *Ledger) actAll(ctx context.Context, f FindingFilter, o drift.Observation, action string) (n int64, err error) {
+	object, begun := f.words(), false
+	n, err = l.actInBatches(ctx, f, o, func(tx *Tx, changed int64, first, last bool) error {
+		switch {
+		case !first:
+			return nil
+		case last:
+			return tx.attest(ctx, action, object, fmt.Sprintf("%sfindings: %d", untilWords(o), changed))
+		}
+		begun = true
+		return tx.attest(ctx, action, object, untilWords(o)+"begun; how many follows")
+	})
+	if begun {
+		counted := l.InTx(context.WithoutCancel(ctx), func(tx *Tx) error {
+			return tx.attest(ctx, action, object, fmt.Sprintf("%sfindings: %d", untilWords(o), n))
+		})
+		err = errors.Join(err, counted)
+	}
+	return n, err
+}
+
+// actInBatches acts on what a filter chooses; within the transaction of each batch
+// that changed something it calls then.
+func (l *Ledger) actInBatches(ctx context.Context, f FindingFilter, o drift.Observation,
+	then func(tx *Tx, changed int64, first, last bool) error) (n int64, err error) {
 	f.Limit = actBatch
 	for {
 		page, err := l.page(ctx, f)
@@ -110,7 +142,8 @@ func (l *Ledger) ActAll(ctx context.Context, f FindingFilter, o drift.Observatio
 		for i := range page {
 			ids[i] = page[i].id
 		}
-		changed, err := l.actWherePossible(ctx, ids, o)
+		first := n == 0
+		changed, err := l.actWherePossible(ctx, ids, o, func(tx *Tx, changed int64) error { return then(tx, changed, first, last) })
 		n += changed
 		if err != nil {
 			return n, fmt.Errorf("%s findings: %w", o.Event, err)
@@ -123,8 +156,9 @@ func (l *Ledger) ActAll(ctx context.Context, f FindingFilter, o drift.Observatio
 	}
 }
 
-// actWherePossible acts on those findings whose state allows it and which change by it.
-func (l *Ledger) actWherePossible(ctx context.Context, ids []string, o drift.Observation) (n int64, err error) {
+// actWherePossible acts on those findings whose state allows it and which change
+// by it; where any did, then is called within the transaction.
+func (l *Ledger) actWherePossible(ctx context.Context, ids []string, o drift.Observation, then func(tx *Tx, changed int64) error) (n int64, err error) {
 	err = l.InTx(ctx, func(tx *Tx) error {
 		n = 0
 		books, entries, err := l.openBooks(ctx, tx, ids)
@@ -149,6 +183,11 @@ func (l *Ledger) actWherePossible(ctx context.Context, ids []string, o drift.Obs
 			}
 			n++
 		}
+		if n > 0 {
+			if err := then(tx, n); err != nil {
+				return err
+			}
+		}
 		return flushBooks(ctx, books)
 	})
 	if err != nil {
@@ -159,7 +198,7 @@ func (l *Ledger) actWherePossible(ctx context.Context, ids []string, o drift.Obs
 
 // AcceptBaseline takes what drifts in a check today as known.
 func (l *Ledger) AcceptBaseline(ctx context.Context, check, actor, note string) (n int64, err error) {
-	return l.ActAll(ctx, FindingFilter{Check: check, State: "open"}, drift.Observation{Event: drift.Accept, At: l.now(), Actor: actor, Note: note})
+	return l.actAll(ctx, FindingFilter{Check: check, State: "open"}, drift.Observation{Event: drift.Accept, At: l.now(), Actor: actor, Note: note}, "accept baseline")
 }
 
 // UnmuteDue lifts the mutes whose time has come, and returns how many.
@@ -173,7 +212,8 @@ func (l *Ledger) UnmuteDue(ctx context.Context, now time.Time) (n int64, err err
 		if len(ids) == 0 {
 			return n, nil
 		}
-		lifted, err := l.actWherePossible(ctx, ids, drift.Observation{Event: drift.Unmute, At: now, Actor: drift.Plumbline})
+		lifted, err := l.actWherePossible(ctx, ids, drift.Observation{Event: drift.Unmute, At: now, Actor: drift.Plumbline},
+			func(*Tx, int64) error { return nil })
 		n += lifted
 		if err != nil {
 			return n, fmt.Errorf("lift mutes that are over: %w", err)

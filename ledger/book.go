@@ -27,6 +27,8 @@ type book struct {
 	patterns map[string]*patternRow
 	fields   map[string]*fieldChange
 	arrivals map[int64]int64 // by the hour of confirmation
+	accepted int64           // what the open findings that are accepted change by
+	marked   mark
 }
 
 // line is a line of a finding's timeline.
@@ -83,7 +85,7 @@ func (b *book) load(ctx context.Context, who []ident) error {
 			unknown = append(unknown, i[:])
 		}
 	}
-	found, err := entriesBy(ctx, b.tx.sql, "ident", unknown)
+	found, err := entriesBy(ctx, b.tx.keys, b.tx.sql, "ident", unknown)
 	if err != nil {
 		return err
 	}
@@ -136,6 +138,7 @@ func (b *book) apply(e *entry, o drift.Observation) error {
 		return nil
 	}
 	b.move(e.after, after)
+	b.marked.note(e.after, after, o)
 	e.after, e.dirty = after, true
 	if o.Event == drift.Seen || o.Event == drift.Cleared {
 		e.askedAt = o.At
@@ -196,6 +199,9 @@ func (b *book) tally(f *drift.Finding, by int64) {
 		return
 	}
 	b.open += by
+	if f.Accepted {
+		b.accepted += by
+	}
 	b.arrivals[millis(f.ConfirmedAt.Truncate(time.Hour))] += by
 	p := b.patterns[f.Pattern]
 	if p == nil {
@@ -245,7 +251,7 @@ func (b *book) resolveUndelivered(ctx context.Context, r *Run) error {
 	if b.open == 0 {
 		return nil
 	}
-	found, err := collect(ctx, b.tx.sql, scanEntry, `SELECT `+findingColumns+` FROM findings
+	found, err := collect(ctx, b.tx.sql, b.tx.keys.scanEntry, `SELECT `+findingColumns+` FROM findings
 		WHERE check_name = $1 AND replica = $2 AND kind = $3 AND state <> 'resolved' AND NOT whole AND last_seen < $4`,
 		b.check, b.replica, string(checks.Unreadable), millis(r.StartedAt))
 	if err != nil {

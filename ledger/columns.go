@@ -52,15 +52,8 @@ func decodeKey(b []byte) (values []sources.Value, err error) {
 	return values, nil
 }
 
-// encodePosition keeps a position; nil, which is open, is NULL. A byte stands
-// before the values, since a driver may read no bytes back as none.
-func encodePosition(p sources.Position) any {
-	if p == nil {
-		return nil
-	}
-	return append([]byte{1}, encodeKey(p)...)
-}
-
+// decodePosition reads a position back, which a byte stands before, since a driver
+// may read no bytes back as none.
 func decodePosition(b []byte) (sources.Position, error) {
 	if len(b) == 0 {
 		return nil, nil

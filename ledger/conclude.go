@@ -116,13 +116,13 @@ func (l *Ledger) finish(ctx context.Context, tx *Tx, r *Run, at time.Time) error
 	if len(r.Keys) > 0 || r.Result == checks.Cancelled {
 		return nil
 	}
-	if err := concludeEdge(ctx, tx, r, at); err != nil {
+	if err := l.concludeEdge(ctx, tx, r, at); err != nil {
 		return err
 	}
 	return keepHistory(ctx, tx, r, at)
 }
 
-func concludeEdge(ctx context.Context, tx *Tx, r *Run, at time.Time) error {
+func (l *Ledger) concludeEdge(ctx context.Context, tx *Tx, r *Run, at time.Time) error {
 	known, err := readStanding(ctx, tx.sql, r.Check, r.Replica)
 	if err != nil {
 		return err
@@ -136,6 +136,11 @@ func concludeEdge(ctx context.Context, tx *Tx, r *Run, at time.Time) error {
 	}
 	next := known.Conclude(drift.Conclusion{Run: r.ID, Number: r.Number, Result: r.Result, Why: why, Coverage: r.Coverage,
 		Whole: r.complete() && r.Omitted == 0}, known.open, known.pending, at)
+	if next.LastRun == r.ID {
+		if err := l.keepCause(ctx, tx, r); err != nil {
+			return err
+		}
+	}
 	compared := known.compared
 	if r.complete() && next.LastRun == r.ID {
 		compared = r.Counts.Compared()
@@ -175,6 +180,7 @@ func keepStanding(ctx context.Context, tx *Tx, check, replica string, s drift.St
 	if err != nil {
 		return fmt.Errorf("keep the standing of %s/%s: %w", check, replica, err)
 	}
+	tx.mark(check)
 	tx.tell(Change{Topic: "edge", Check: check, Replica: replica})
 	return nil
 }

@@ -83,7 +83,7 @@ func (l *Ledger) ClaimEdge(ctx context.Context, check, replica, worker string) (
 // DueSuspects lists suspects that have settled, those due longest first.
 func (l *Ledger) DueSuspects(ctx context.Context, check, replica string, now time.Time, limit int) ([]checks.Suspect, error) {
 	list, err := collect(ctx, l.read, func(rows *sql.Rows) (checks.Suspect, error) {
-		row, err := scanSuspect(rows)
+		row, err := l.keys.scanSuspect(rows)
 		if err != nil {
 			return checks.Suspect{}, err
 		}
@@ -109,10 +109,10 @@ func (l *Ledger) OpenKeys(ctx context.Context, check, replica string, limit int,
 		}
 		s.FirstSeen, s.Since = timeOf(first), timeOf(first)
 		s.Known, s.Duplicate = true, kind == string(checks.Duplicate)
-		if s.Key, err = decodeKey(key); err != nil {
+		if s.Key, err = l.keys.decodeKey(key); err != nil {
 			return s, err
 		}
-		s.ID, err = decodeKey(id)
+		s.ID, err = l.keys.decodeKey(id)
 		return s, err
 	}, `SELECT record_key, copy_id, kind, first_seen FROM findings
 		WHERE check_name = $1 AND replica = $2 AND state <> 'resolved' AND whole

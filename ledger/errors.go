@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrLostTerm is the answer to whoever holds an old term: another has claimed
@@ -63,3 +64,41 @@ type InProgressError struct{ Key string }
 func (e *InProgressError) Error() string {
 	return fmt.Sprintf("a request with the key %q is being answered: ask again in a moment", e.Key)
 }
+
+// The answers to whoever brings a secret that opens nothing. They do not say
+// which part of it was wrong.
+var (
+	ErrWrongPassword = errors.New("the name or the password is wrong")
+	ErrNoSession     = errors.New("this session is over: sign in again")
+	ErrNoToken       = errors.New("this token is unknown, has expired or was revoked")
+	ErrNoCode        = errors.New("this link is unknown, was used or has expired: ask for a new one")
+	ErrNotLinked     = errors.New("this Slack user is linked to no account")
+)
+
+// NameTakenError is a name that another account has.
+type NameTakenError struct{ Name string }
+
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("there is an account with the name %s already: choose another", e.Name)
+}
+
+// LastAdminError is a change after which nobody could manage accounts.
+type LastAdminError struct{ Name string }
+
+func (e *LastAdminError) Error() string {
+	return fmt.Sprintf("%s is the last admin: make another account an admin first", e.Name)
+}
+
+// LockedError is a password that is not even looked at: too many were wrong.
+type LockedError struct{ Until time.Time }
+
+func (e *LockedError) Error() string {
+	return "too many passwords were wrong: try again after " + e.Until.UTC().Format("15:04:05 UTC")
+}
+
+// UnfitError is a name, password, role or scope that cannot be had.
+type UnfitError struct{ Why error }
+
+func (e *UnfitError) Error() string { return e.Why.Error() }
+
+func (e *UnfitError) Unwrap() error { return e.Why }

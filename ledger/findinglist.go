@@ -43,7 +43,7 @@ func (l *Ledger) Findings(ctx context.Context, f FindingFilter) (list []*drift.F
 	for i := range page {
 		ids[i] = page[i].id
 	}
-	found, err := entriesBy(ctx, l.read, "id", ids)
+	found, err := entriesBy(ctx, l.keys, l.read, "id", ids)
 	if err != nil {
 		return nil, "", err
 	}

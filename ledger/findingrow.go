@@ -32,7 +32,7 @@ type entry struct {
 	dirty         bool
 }
 
-func scanEntry(rows *sql.Rows) (*entry, error) {
+func (k *keyring) scanEntry(rows *sql.Rows) (*entry, error) {
 	e, f := &entry{}, &drift.Finding{}
 	var who, key, copyID, pattern []byte
 	var kind, state, age, search, fields string
@@ -48,10 +48,10 @@ func scanEntry(rows *sql.Rows) (*entry, error) {
 	f.Kind, f.State, f.Age = checks.DifferenceKind(kind), drift.State(state), checks.Age(age)
 	f.FirstSeen, f.ConfirmedAt, f.LastSeen, f.CheckedAt = timeOf(first), timeOf(confirmed), timeOf(last), timeOf(checked)
 	f.ResolvedAt, f.MutedUntil, e.changedAt, e.askedAt = timeOf(resolved), timeOf(muted), timeOf(changed), timeOf(asked)
-	if f.Key, err = decodeKey(key); err != nil {
+	if f.Key, err = k.decodeKey(key); err != nil {
 		return nil, err
 	}
-	if f.CopyID, err = decodeKey(copyID); err != nil {
+	if f.CopyID, err = k.decodeKey(copyID); err != nil {
 		return nil, err
 	}
 	if err := undocument(fields, &f.Fields); err != nil {
@@ -62,7 +62,7 @@ func scanEntry(rows *sql.Rows) (*entry, error) {
 }
 
 // values are the columns of an entry, as findingColumns names them.
-func (e *entry) values() ([]any, error) {
+func (e *entry) values(k *keyring) ([]any, error) {
 	f := e.after
 	fields, err := json.Marshal(f.Fields)
 	if err != nil {
@@ -71,8 +71,8 @@ func (e *entry) values() ([]any, error) {
 	id := patternID(f.Pattern)
 	return []any{f.ID, e.ident[:], f.Check, f.Replica, string(f.Kind), string(f.State), millis(e.changedAt), millis(f.FirstSeen),
 		millis(f.ConfirmedAt), millis(f.LastSeen), millis(f.CheckedAt), millis(e.askedAt), millis(f.ResolvedAt), millis(f.MutedUntil), f.Seen, f.Regressions,
-		f.Revision, f.Accepted, f.Whole(), id[:], e.counted, text(f.Resolution), string(f.Age), searchText(f), encodeKey(f.Key),
-		encodeKey(f.CopyID), text(f.KeyText), text(f.Pattern), text(f.Reason), string(fields)}, nil
+		f.Revision, f.Accepted, f.Whole(), id[:], e.counted, text(f.Resolution), string(f.Age), searchText(f), k.encodeKey(f.Key),
+		k.encodeKey(f.CopyID), text(f.KeyText), text(f.Pattern), text(f.Reason), string(fields)}, nil
 }
 
 // patternID is how a pattern is told from others, in few bytes.
@@ -109,13 +109,13 @@ func searchWords(f *drift.Finding) []string { return wordsOf(f.ID + " " + text(f
 func searchText(f *drift.Finding) string { return " " + strings.Join(searchWords(f), " ") }
 
 // entriesBy reads findings whose column is one of some values.
-func entriesBy[T any](ctx context.Context, from querier, column string, values []T) (list []*entry, err error) {
+func entriesBy[T any](ctx context.Context, k *keyring, from querier, column string, values []T) (list []*entry, err error) {
 	err = chunks(values, 1, func(some []T) error {
 		args := make([]any, len(some))
 		for i := range some {
 			args[i] = some[i]
 		}
-		found, err := collect(ctx, from, scanEntry, `SELECT `+findingColumns+` FROM findings WHERE `+column+` IN `+placeholders(1, 1, len(some)), args...)
+		found, err := collect(ctx, from, k.scanEntry, `SELECT `+findingColumns+` FROM findings WHERE `+column+` IN `+placeholders(1, 1, len(some)), args...)
 		list = append(list, found...)
 		return err
 	})

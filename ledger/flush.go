@@ -36,6 +36,9 @@ func (b *book) flush(ctx context.Context) error {
 	if err := b.writeTallies(ctx); err != nil {
 		return fmt.Errorf("keep tallies: %w", err)
 	}
+	if err := b.markChanged(ctx); err != nil {
+		return err
+	}
 	if err := b.recount(ctx); err != nil {
 		return err
 	}
@@ -118,7 +121,7 @@ func (b *book) nameApart(ctx context.Context, dirty []*entry) error {
 func (b *book) writeFindings(ctx context.Context, some []*entry) error {
 	args := make([]any, 0, len(some)*findingColumnCount)
 	for _, e := range some {
-		values, err := e.values()
+		values, err := e.values(b.tx.keys)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"plumbline/access"
+	"plumbline/alerts"
 	"plumbline/drift"
 )
 
@@ -22,11 +24,23 @@ type Options struct {
 	// Watch hears of every committed change, from any goroutine; nil is nobody.
 	// It must not block.
 	Watch func(Change)
+	// Policies say who is told of which check: it is called often, by many
+	// goroutines, and must be fast. nil tells nobody, and keeps no incidents.
+	Policies alerts.Policies
+	// AuditKey is what the audit log is sealed with; nil is one made with the
+	// ledger and kept in it.
+	AuditKey []byte
+	// DataKey wraps the keys that are made with the ledger and kept in it: those
+	// that encrypt the keys of records and hash masked values, and that seals the
+	// audit log where AuditKey is nil. nil keeps them in clear.
+	DataKey []byte
+	// Passwords hashes the passwords of accounts; nil is two at a time.
+	Passwords *access.Hasher
 }
 
 // Change says what a committed change was about.
 type Change struct {
-	Topic          string // run | segment | finding | edge | source | config
+	Topic          string // run | segment | finding | edge | source | config | incident | alert
 	Check, Replica string
 	ID             string // the run's or the finding's id; "" for many
 }
@@ -38,6 +52,9 @@ type Ledger struct {
 	write   *sql.DB
 	read    *sql.DB
 	maskKey []byte
+	keys    *keyring
+	// auditKey seals the audit log.
+	auditKey []byte
 }
 
 // Open opens the ledger at url, sqlite://path or postgres://…, and brings its
@@ -49,6 +66,9 @@ func Open(ctx context.Context, url string, o Options) (*Ledger, error) {
 	}
 	if o.Findings == 0 {
 		o.Findings = 10_000
+	}
+	if o.Passwords == nil {
+		o.Passwords = access.NewHasher(2)
 	}
 	l := &Ledger{options: o}
 	var err error
@@ -73,20 +93,48 @@ func (l *Ledger) prepare(ctx context.Context) error {
 	if err := migrate(ctx, l.write, l.engine); err != nil {
 		return err
 	}
-	made := base64.StdEncoding.EncodeToString(drift.NewMaskKey())
-	if _, err := l.write.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ('mask key', $1), ('ping', '')
-		ON CONFLICT (name) DO NOTHING`, made); err != nil {
-		return fmt.Errorf("keep the mask key: %w", err)
+	made := func() string { return base64.StdEncoding.EncodeToString(drift.NewMaskKey()) }
+	if _, err := l.write.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ('mask key', $1), ('audit key', $2), ('data key', $3), ('audit head', ''), ('ping', '')
+		ON CONFLICT (name) DO NOTHING`, made(), made(), made()); err != nil {
+		return fmt.Errorf("keep the ledger's keys: %w", err)
 	}
+	var err error
+	if l.maskKey, err = l.keyNamed(ctx, "mask key"); err != nil {
+		return err
+	}
+	dataKey, err := l.keyNamed(ctx, "data key")
+	if err != nil {
+		return err
+	}
+	if l.keys, err = newKeyring(dataKey); err != nil {
+		return err
+	}
+	if l.auditKey = l.options.AuditKey; l.auditKey == nil {
+		l.auditKey, err = l.keyNamed(ctx, "audit key")
+	}
+	return err
+}
+
+// keyNamed reads a key that was made with the ledger, and wraps it where a key is
+// configured that it is not yet wrapped with.
+func (l *Ledger) keyNamed(ctx context.Context, name string) (key []byte, err error) {
 	var kept string
-	err := l.write.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'mask key'`).Scan(&kept)
+	err = l.write.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = $1`, name).Scan(&kept)
+	if err != nil {
+		return nil, fmt.Errorf("read the %s: %w", name, err)
+	}
+	key, again, err := unwrapped(kept, l.options.DataKey)
+	if err != nil || !again {
+		return key, err
+	}
+	text, err := wrapped(key, l.options.DataKey)
 	if err == nil {
-		l.maskKey, err = base64.StdEncoding.DecodeString(kept)
+		_, err = l.write.ExecContext(ctx, `UPDATE settings SET value = $1 WHERE name = $2 AND value = $3`, text, name, kept)
 	}
 	if err != nil {
-		return fmt.Errorf("read the mask key: %w", err)
+		return nil, fmt.Errorf("wrap the %s: %w", name, err)
 	}
-	return nil
+	return key, nil
 }
 
 // Close gives every connection back.

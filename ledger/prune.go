@@ -28,6 +28,13 @@ func (r Retention) withDefaults() Retention {
 	return r
 }
 
+// How long codes and tokens that have expired are kept, so that a page can say
+// what became of them.
+const (
+	codesKept  = 24 * time.Hour
+	tokensKept = 90 * 24 * time.Hour
+)
+
 // Pruned is how much was deleted.
 type Pruned struct{ Runs, Findings, Slots, Segments int64 }
 
@@ -51,6 +58,19 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, keep Retention) (done
 			AND NOT EXISTS (SELECT 1 FROM segments s WHERE s.run = runs.id) AND NOT EXISTS (SELECT 1 FROM edges e WHERE e.check_name = runs.check_name AND e.replica = runs.replica AND e.last_run = runs.id) LIMIT $2)`, before(keep.Runs))},
 		{"slots", &done.Slots, deleteOld(`DELETE FROM slots WHERE (check_name, slot_at) IN (SELECT check_name, slot_at FROM slots WHERE slot_at < $1 LIMIT $2)`, before(keep.Slots))},
 		{"history", new(int64), deleteOld(`DELETE FROM buckets WHERE (check_name, replica, begins_at) IN (SELECT check_name, replica, begins_at FROM buckets WHERE begins_at < $1 LIMIT $2)`, before(keep.Runs))},
+		{"sessions", new(int64), deleteOld(`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE used_at < $1 LIMIT $2)`, before(idleAfter))},
+		{"sessions", new(int64), deleteOld(`DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE created_at < $1 LIMIT $2)`, before(sessionFor))},
+		{"sign-ins that failed", new(int64), deleteOld(`DELETE FROM sign_ins WHERE subject IN (SELECT subject FROM sign_ins WHERE good_at = 0 AND changed_at < $1 LIMIT $2)`, before(failuresKept))},
+		{"sign-ins", new(int64), deleteOld(`DELETE FROM sign_ins WHERE subject IN (SELECT subject FROM sign_ins WHERE changed_at < $1 LIMIT $2)`, before(goodFor))},
+		{"codes", new(int64), deleteOld(`DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires_at < $1 LIMIT $2)`, before(codesKept))},
+		{"tokens", new(int64), deleteOld(`DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE expires_at < $1 LIMIT $2)`, before(tokensKept))},
+		{"milestones", new(int64), deleteOld(`DELETE FROM milestones WHERE (incident, n) IN (SELECT m.incident, m.n FROM milestones m
+			JOIN incidents i ON i.id = m.incident WHERE i.state = 'resolved' AND i.resolved_at < $1 LIMIT $2)`, before(incidentsKept))},
+		{"what was told", new(int64), deleteOld(`DELETE FROM deliveries WHERE (subject, integration, address) IN (SELECT d.subject, d.integration, d.address
+			FROM deliveries d JOIN incidents i ON i.id = d.subject WHERE i.state = 'resolved' AND i.resolved_at < $1 LIMIT $2)`, before(incidentsKept))},
+		{"incidents", new(int64), deleteOld(`DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE state = 'resolved' AND resolved_at < $1 LIMIT $2)`, before(incidentsKept))},
+		{"digests", new(int64), deleteOld(`DELETE FROM deliveries WHERE (subject, integration, address) IN (SELECT subject, integration, address FROM deliveries
+			WHERE content <> '' AND due_at = 0 AND sent_at < $1 LIMIT $2)`, before(digestsKept))},
 		{"answers", new(int64), deleteOld(`DELETE FROM answers WHERE (route, name) IN (SELECT route, name FROM answers WHERE asked_at < $1 LIMIT $2)`, before(answersKept))},
 	} {
 		if err := l.inBatches(ctx, step.n, step.do); err != nil {

@@ -81,7 +81,7 @@ func (r *recorder) load(ctx context.Context, who []ident) error {
 		for i := range some {
 			args[i] = some[i][:]
 		}
-		found, err := collect(ctx, r.tx.sql, scanSuspect, `SELECT `+suspectColumns+` FROM suspects WHERE ident IN `+placeholders(1, 1, len(some)), args...)
+		found, err := collect(ctx, r.tx.sql, r.tx.keys.scanSuspect, `SELECT `+suspectColumns+` FROM suspects WHERE ident IN `+placeholders(1, 1, len(some)), args...)
 		if err != nil {
 			return fmt.Errorf("read suspects: %w", err)
 		}
@@ -97,7 +97,7 @@ const suspectColumnCount = 13
 
 const suspectColumns = `record_key, copy_id, duplicate, owner, first_seen, since, restarts, runs, met_term`
 
-func scanSuspect(rows *sql.Rows) (*suspectRow, error) {
+func (k *keyring) scanSuspect(rows *sql.Rows) (*suspectRow, error) {
 	s := &suspectRow{kept: true}
 	var key, id, owner []byte
 	var first, since int64
@@ -108,10 +108,10 @@ func scanSuspect(rows *sql.Rows) (*suspectRow, error) {
 	copy(s.Owner[:], owner)
 	s.FirstSeen, s.Since, s.runs = timeOf(first), timeOf(since), strings.Fields(runs)
 	var err error
-	if s.Key, err = decodeKey(key); err != nil {
+	if s.Key, err = k.decodeKey(key); err != nil {
 		return nil, err
 	}
-	s.ID, err = decodeKey(id)
+	s.ID, err = k.decodeKey(id)
 	return s, err
 }
 
@@ -120,7 +120,7 @@ func (r *recorder) run(ctx context.Context, id string) (*Run, error) {
 	if run, known := r.runs[id]; known {
 		return run, nil
 	}
-	found, err := collect(ctx, r.tx.sql, scanRun, selectRun+` WHERE id = $1`, id)
+	found, err := collect(ctx, r.tx.sql, r.tx.keys.scanRun, selectRun+` WHERE id = $1`, id)
 	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}
@@ -268,7 +268,7 @@ func (r *recorder) writeSuspects(ctx context.Context, some []suspectID) error {
 	args := make([]any, 0, suspectColumnCount*len(some))
 	for _, id := range some {
 		row := r.rows[id]
-		args = append(args, id.ident[:], id.duplicate, r.book.check, r.book.replica, encodeKey(row.Key), encodeKey(row.ID), row.Owner[:],
+		args = append(args, id.ident[:], id.duplicate, r.book.check, r.book.replica, r.tx.keys.encodeKey(row.Key), r.tx.keys.encodeKey(row.ID), row.Owner[:],
 			millis(row.FirstSeen), millis(row.Since), millis(row.Since.Add(r.settle)), row.Restarts, strings.Join(row.runs, " "), row.metTerm)
 	}
 	_, err := r.tx.exec(ctx, `INSERT INTO suspects (ident, duplicate, check_name, replica, record_key, copy_id, owner, first_seen, since,

@@ -32,6 +32,8 @@ func (w *world) recount() {
 		{"arrivals", `SELECT check_name || '/' || replica || ' ' || hour_at, n FROM arrivals`,
 			`SELECT check_name || '/' || replica || ' ' || (confirmed_at - confirmed_at % 3600000), COUNT(*) FROM findings WHERE ` + open + `
 				GROUP BY check_name, replica, confirmed_at - confirmed_at % 3600000`},
+		{"accepted", `SELECT check_name || '/' || replica, accepted FROM edges WHERE accepted <> 0`,
+			`SELECT check_name || '/' || replica, COUNT(*) FROM findings WHERE ` + open + ` AND accepted GROUP BY check_name, replica`},
 		{"words", `SELECT finding, COUNT(*) FROM finding_words GROUP BY finding`,
 			`SELECT id, CAST(LENGTH(search) - LENGTH(REPLACE(search, ' ', '')) AS BIGINT) FROM findings`},
 		{"kept fields", `SELECT check_name || '/' || replica || ' ' || field, kept FROM field_tallies WHERE kept <> 0`,

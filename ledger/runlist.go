@@ -61,7 +61,7 @@ func (l *Ledger) Runs(ctx context.Context, f RunFilter) (runs []*Run, next strin
 		statement += " WHERE " + strings.Join(where, " AND ")
 	}
 	args = append(args, f.Limit+1)
-	runs, err = collect(ctx, l.read, scanRun, statement+" ORDER BY number DESC LIMIT $"+strconv.Itoa(len(args)), args...)
+	runs, err = collect(ctx, l.read, l.keys.scanRun, statement+" ORDER BY number DESC LIMIT $"+strconv.Itoa(len(args)), args...)
 	if err != nil {
 		return nil, "", fmt.Errorf("list runs: %w", err)
 	}

@@ -68,18 +68,18 @@ func readCounts(s string) (checks.Counts, error) {
 }
 
 // writeKeys keeps the keys that a run was given, each by its encoding.
-func writeKeys(keys []sources.Key) (string, error) {
+func (k *keyring) writeKeys(keys []sources.Key) (string, error) {
 	if len(keys) == 0 {
 		return "", nil
 	}
 	list := make([]string, len(keys))
-	for i, k := range keys {
-		list[i] = base64.StdEncoding.EncodeToString(encodeKey(k))
+	for i, key := range keys {
+		list[i] = base64.StdEncoding.EncodeToString(k.encodeKey(key))
 	}
 	return document(list)
 }
 
-func readKeys(s string) (keys []sources.Key, err error) {
+func (k *keyring) readKeys(s string) (keys []sources.Key, err error) {
 	var list []string
 	if err := undocument(s, &list); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func readKeys(s string) (keys []sources.Key, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("read a key: %w", err)
 		}
-		key, err := decodeKey(b)
+		key, err := k.decodeKey(b)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +104,7 @@ const runColumns = `id, number, check_name, replica, cause, actor, slot_at, gene
 
 const selectRun = `SELECT ` + runColumns + ` FROM runs`
 
-func scanRun(rows *sql.Rows) (*Run, error) {
+func (k *keyring) scanRun(rows *sql.Rows) (*Run, error) {
 	r := &Run{}
 	var slot, created, started, ended, finished int64
 	var trigger, state, result, given, plan, counts, reasons, waits string
@@ -116,7 +116,7 @@ func scanRun(rows *sql.Rows) (*Run, error) {
 	}
 	r.Trigger, r.State, r.Result = Trigger(trigger), RunState(state), checks.Result(result)
 	r.SlotAt, r.CreatedAt, r.StartedAt, r.EndedAt, r.FinishedAt = timeOf(slot), timeOf(created), timeOf(started), timeOf(ended), timeOf(finished)
-	if r.Keys, err = readKeys(given); err != nil {
+	if r.Keys, err = k.readKeys(given); err != nil {
 		return nil, err
 	}
 	if r.Plan, err = readPlan(plan); err != nil {
@@ -133,8 +133,8 @@ func scanRun(rows *sql.Rows) (*Run, error) {
 }
 
 // runRow finds one run by its id.
-func runRow(ctx context.Context, from querier, id string) (*Run, error) {
-	list, err := collect(ctx, from, scanRun, selectRun+` WHERE id = $1`, id)
+func runRow(ctx context.Context, k *keyring, from querier, id string) (*Run, error) {
+	list, err := collect(ctx, from, k.scanRun, selectRun+` WHERE id = $1`, id)
 	if err != nil {
 		return nil, fmt.Errorf("read run %s: %w", id, err)
 	}

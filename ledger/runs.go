@@ -81,6 +81,9 @@ func (l *Ledger) CreateRuns(ctx context.Context, runs []*Run, jobs func(tx *Tx) 
 		if err := l.insertRuns(ctx, tx, runs); err != nil {
 			return err
 		}
+		if err := tx.attestRuns(ctx, runs); err != nil {
+			return err
+		}
 		return jobs(tx)
 	})
 	if err != nil {
@@ -92,7 +95,7 @@ func (l *Ledger) CreateRuns(ctx context.Context, runs []*Run, jobs func(tx *Tx) 
 func (l *Ledger) insertRuns(ctx context.Context, tx *Tx, runs []*Run) error {
 	now := l.now()
 	for _, r := range runs {
-		given, err := writeKeys(r.Keys)
+		given, err := tx.keys.writeKeys(r.Keys)
 		if err != nil {
 			return err
 		}
@@ -134,14 +137,14 @@ func (l *Ledger) onRun(ctx context.Context, id string, do func(*Tx, *Run) error)
 
 // lockRun locks a run's edge and reads the run.
 func (tx *Tx) lockRun(ctx context.Context, id string) (*Run, error) {
-	r, err := runRow(ctx, tx.sql, id)
+	r, err := runRow(ctx, tx.keys, tx.sql, id)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := tx.lockEdge(ctx, r.Check, r.Replica); err != nil {
 		return nil, err
 	}
-	return runRow(ctx, tx.sql, id) // as it is now that nobody else writes it
+	return runRow(ctx, tx.keys, tx.sql, id) // as it is now that nobody else writes it
 }
 
 // ClaimRun takes a run over, raising its term. *NotFoundError; *Ended when it is finished.
@@ -236,6 +239,9 @@ func (l *Ledger) CancelRun(ctx context.Context, id, actor string) (run *Run, err
 			return &Ended{What: "run " + r.ID}
 		}
 		r.CancelRequested, r.CancelledBy = true, actor
+		if err := tx.attest(ctx, "cancel run", fmt.Sprintf("run #%d", r.Number), r.Check+"/"+r.Replica); err != nil {
+			return err
+		}
 		if r.State != Running {
 			return l.cutShort(ctx, tx, r)
 		}
@@ -267,7 +273,7 @@ func (l *Ledger) ResumeRun(ctx context.Context, id, actor string, jobs func(tx *
 		return nil, err
 	}
 	err = l.InTx(ctx, func(tx *Tx) error {
-		r, err := runRow(ctx, tx.sql, id)
+		r, err := runRow(ctx, tx.keys, tx.sql, id)
 		if err != nil {
 			return err
 		}
@@ -285,7 +291,7 @@ func (l *Ledger) ResumeRun(ctx context.Context, id, actor string, jobs func(tx *
 		if going != "" {
 			return &OverlapError{Check: r.Check, Run: going}
 		}
-		if run, err = runRow(ctx, tx.sql, id); err != nil {
+		if run, err = runRow(ctx, tx.keys, tx.sql, id); err != nil {
 			return err
 		}
 		left, err := l.resumeSegments(ctx, tx, run)
@@ -301,6 +307,9 @@ func (l *Ledger) ResumeRun(ctx context.Context, id, actor string, jobs func(tx *
 			return err
 		}
 		if err := tx.save(ctx, run); err != nil {
+			return err
+		}
+		if err := tx.attest(ctx, "resume run", fmt.Sprintf("run #%d", run.Number), run.Check+"/"+run.Replica); err != nil {
 			return err
 		}
 		return jobs(tx, left)
@@ -338,5 +347,5 @@ func (l *Ledger) Run(ctx context.Context, id string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return runRow(ctx, l.read, id)
+	return runRow(ctx, l.keys, l.read, id)
 }

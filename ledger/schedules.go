@@ -53,6 +53,7 @@ func (l *Ledger) declareEdges(ctx context.Context, tx *Tx, edges []Edge, now tim
 		if err := l.cancelUndeclared(ctx, tx, ref); err != nil {
 			return err
 		}
+		tx.mark(ref.Check)
 		tx.tell(Change{Topic: "edge", Check: ref.Check, Replica: ref.Replica})
 	}
 	edges = sortedBy(slices.Clone(edges), func(e Edge) string { return e.Check + "\x00" + e.Replica }) // as edges are locked
@@ -69,19 +70,22 @@ func (l *Ledger) declareEdges(ctx context.Context, tx *Tx, edges []Edge, now tim
 // back, or its check has come to mean something else: a word on what the check
 // was is no word on what it is.
 func (tx *Tx) declareEdge(ctx context.Context, e Edge, now time.Time) error {
-	_, err := tx.exec(ctx, `INSERT INTO edges (check_name, replica, declared, hash, begun, consistency, since, last_run, last_number, last_whole,
+	n, err := tx.exec(ctx, `INSERT INTO edges (check_name, replica, declared, hash, begun, consistency, since, last_run, last_number, last_whole,
 			last_result, last_error, last_at, last_success, coverage, compared, pending, settle, term, worker, locks)
 		VALUES ($1, $2, $3, $4, $5, $6, $5, '', 0, $7, '', '', 0, 0, 0, 0, 0, 0, 0, '', 0)
 		ON CONFLICT (check_name, replica) DO UPDATE SET declared = excluded.declared, hash = excluded.hash, begun = excluded.begun,
 			consistency = excluded.consistency, since = excluded.since, last_whole = excluded.last_whole, last_result = '', last_error = '',
-			last_success = 0, coverage = 0, compared = 0
+			last_success = 0, coverage = 0, compared = 0, cause = ''
 		WHERE NOT edges.declared OR edges.hash <> excluded.hash`,
 		e.Check, e.Replica, true, e.Hash, millis(now), string(drift.Unknown), false)
+	if n > 0 {
+		tx.mark(e.Check)
+	}
 	return err
 }
 
 func (l *Ledger) cancelUndeclared(ctx context.Context, tx *Tx, ref EdgeRef) error {
-	going, err := collect(ctx, tx.sql, scanRun, selectRun+` WHERE check_name = $1 AND state <> 'finished' AND replica = $2`, ref.Check, ref.Replica)
+	going, err := collect(ctx, tx.sql, tx.keys.scanRun, selectRun+` WHERE check_name = $1 AND state <> 'finished' AND replica = $2`, ref.Check, ref.Replica)
 	if err != nil {
 		return fmt.Errorf("read runs: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 const segmentColumns = `run, n, drive, presence, begins, cursor_at, ends, estimate, state, term, worker, records_read, counts, unread,
 	attempts, error, started_at, ended_at`
 
-func scanSegment(rows *sql.Rows) (s Segment, err error) {
+func (k *keyring) scanSegment(rows *sql.Rows) (s Segment, err error) {
 	var drive, state, counts string
 	var begins, cursor, ends []byte
 	var started, ended int64
@@ -24,13 +24,13 @@ func scanSegment(rows *sql.Rows) (s Segment, err error) {
 	if s.Counts, err = readCounts(counts); err != nil {
 		return s, err
 	}
-	if s.From, err = decodePosition(begins); err != nil {
+	if s.From, err = k.decodePosition(begins); err != nil {
 		return s, err
 	}
-	if s.Plan.Span.After, err = decodePosition(cursor); err != nil {
+	if s.Plan.Span.After, err = k.decodePosition(cursor); err != nil {
 		return s, err
 	}
-	s.Plan.Span.UpTo, err = decodePosition(ends)
+	s.Plan.Span.UpTo, err = k.decodePosition(ends)
 	return s, err
 }
 
@@ -39,7 +39,7 @@ func insertSegments(ctx context.Context, tx *Tx, run string, segments []Segment)
 		s := &segments[i]
 		s.Run, s.State, s.From = run, SegmentQueued, s.Plan.Span.After
 		_, err := tx.exec(ctx, `INSERT INTO segments (`+segmentColumns+`) VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, 0, '', 0, '', 0, 0, '', 0, 0)`,
-			run, s.N, string(s.Plan.Pass.Drive), s.Plan.Pass.Presence, encodePosition(s.From), encodePosition(s.Plan.Span.UpTo),
+			run, s.N, string(s.Plan.Pass.Drive), s.Plan.Pass.Presence, tx.keys.encodePosition(s.From), tx.keys.encodePosition(s.Plan.Span.UpTo),
 			s.Plan.Estimate, string(s.State))
 		if err != nil {
 			return fmt.Errorf("keep segment %d: %w", s.N, err)
@@ -48,8 +48,8 @@ func insertSegments(ctx context.Context, tx *Tx, run string, segments []Segment)
 	return nil
 }
 
-func segmentRow(ctx context.Context, from querier, run string, n int) (*Segment, error) {
-	list, err := collect(ctx, from, scanSegment, `SELECT `+segmentColumns+` FROM segments WHERE run = $1 AND n = $2`, run, n)
+func segmentRow(ctx context.Context, k *keyring, from querier, run string, n int) (*Segment, error) {
+	list, err := collect(ctx, from, k.scanSegment, `SELECT `+segmentColumns+` FROM segments WHERE run = $1 AND n = $2`, run, n)
 	if err != nil {
 		return nil, fmt.Errorf("read segment %d of run %s: %w", n, run, err)
 	}
@@ -66,7 +66,7 @@ func (tx *Tx) saveSegment(ctx context.Context, s *Segment) error {
 	}
 	_, err = tx.exec(ctx, `UPDATE segments SET cursor_at = $1, state = $2, term = $3, worker = $4, records_read = $5, counts = $6,
 			unread = $7, attempts = $8, error = $9, started_at = $10, ended_at = $11 WHERE run = $12 AND n = $13`,
-		encodePosition(s.Plan.Span.After), string(s.State), s.Term, text(s.Worker), s.Read, counts, s.Unread, s.Attempts, text(s.Error),
+		tx.keys.encodePosition(s.Plan.Span.After), string(s.State), s.Term, text(s.Worker), s.Read, counts, s.Unread, s.Attempts, text(s.Error),
 		millis(s.StartedAt), millis(s.EndedAt), s.Run, s.N)
 	if err != nil {
 		return fmt.Errorf("save segment %d: %w", s.N, err)
@@ -85,7 +85,7 @@ func segmentsIn(ctx context.Context, tx *Tx, run string, state SegmentState) (n 
 
 // Segments lists a run's segments in order.
 func (l *Ledger) Segments(ctx context.Context, run string) ([]Segment, error) {
-	list, err := collect(ctx, l.read, scanSegment, `SELECT `+segmentColumns+` FROM segments WHERE run = $1 ORDER BY n`, run)
+	list, err := collect(ctx, l.read, l.keys.scanSegment, `SELECT `+segmentColumns+` FROM segments WHERE run = $1 ORDER BY n`, run)
 	if err != nil {
 		return nil, fmt.Errorf("list the segments of run %s: %w", run, err)
 	}
@@ -96,7 +96,7 @@ func (l *Ledger) Segments(ctx context.Context, run string) ([]Segment, error) {
 // when it or its run is finished.
 func (l *Ledger) ClaimSegment(ctx context.Context, run string, n int, worker string) (segment *Segment, r *Run, err error) {
 	err = l.onRun(ctx, run, func(tx *Tx, now *Run) error {
-		s, err := segmentRow(ctx, tx.sql, run, n)
+		s, err := segmentRow(ctx, tx.keys, tx.sql, run, n)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (s *Segment) over() bool { return s.State != SegmentQueued && s.State != Se
 // holdSegment reads a segment within a transaction that holds its run's edge, and
 // fails where whoever calls has lost it.
 func holdSegment(ctx context.Context, tx *Tx, r *Run, held *Segment) (*Segment, error) {
-	s, err := segmentRow(ctx, tx.sql, r.ID, held.N)
+	s, err := segmentRow(ctx, tx.keys, tx.sql, r.ID, held.N)
 	switch {
 	case err != nil:
 		return nil, err
@@ -201,7 +201,7 @@ func (l *Ledger) segmentOver(ctx context.Context, tx *Tx, b *book, r *Run, at ti
 
 // stopSegments stops those of a run's segments that are in a state.
 func stopSegments(ctx context.Context, tx *Tx, r *Run, state SegmentState, at time.Time) error {
-	list, err := collect(ctx, tx.sql, scanSegment, `SELECT `+segmentColumns+` FROM segments WHERE run = $1 AND state = $2 ORDER BY n`, r.ID, string(state))
+	list, err := collect(ctx, tx.sql, tx.keys.scanSegment, `SELECT `+segmentColumns+` FROM segments WHERE run = $1 AND state = $2 ORDER BY n`, r.ID, string(state))
 	if err != nil {
 		return fmt.Errorf("read segments: %w", err)
 	}
@@ -216,7 +216,7 @@ func stopSegments(ctx context.Context, tx *Tx, r *Run, state SegmentState, at ti
 // resumeSegments queues what a run did not read, and takes back what was noted
 // for it. *Ended where there is nothing.
 func (l *Ledger) resumeSegments(ctx context.Context, tx *Tx, r *Run) ([]Segment, error) {
-	left, err := collect(ctx, tx.sql, scanSegment, `SELECT `+segmentColumns+` FROM segments
+	left, err := collect(ctx, tx.sql, tx.keys.scanSegment, `SELECT `+segmentColumns+` FROM segments
 		WHERE run = $1 AND state IN ('failed', 'stopped') ORDER BY n`, r.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read segments: %w", err)

@@ -7,13 +7,21 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"plumbline/access"
 )
 
 // Tx is a transaction of the ledger.
 type Tx struct {
 	sql     *sql.Tx
 	engine  engine
+	keys    *keyring
+	now     func() time.Time
 	changes []Change
+	// marks are the checks of which something changed that is told.
+	marks map[string]*mark
+	// attested are the attempts whose entries of the audit log this writes.
+	attested []*access.Attempt
 }
 
 // SQL is the transaction itself, for the job engine to insert jobs in.
@@ -63,7 +71,7 @@ func (l *Ledger) once(ctx context.Context, do func(*Tx) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
-	tx := &Tx{sql: begun, engine: l.engine}
+	tx := &Tx{sql: begun, engine: l.engine, keys: l.keys, now: l.now}
 	defer func() {
 		if tx.sql != nil { // also where do panicked
 			if undone := begun.Rollback(); undone != nil && !errors.Is(undone, sql.ErrTxDone) {
@@ -74,10 +82,16 @@ func (l *Ledger) once(ctx context.Context, do func(*Tx) error) (err error) {
 	if err := do(tx); err != nil {
 		return err
 	}
+	if err := l.realert(ctx, tx); err != nil {
+		return err
+	}
 	if err := begun.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	tx.sql = nil
+	for _, a := range tx.attested {
+		a.Record()
+	}
 	if l.options.Watch != nil {
 		for _, c := range tx.changes {
 			l.options.Watch(c)

@@ -11,6 +11,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"plumbline/access"
+	"plumbline/alerts"
+	"plumbline/auditor"
 	"plumbline/drift"
 	"plumbline/ledger"
 )
@@ -19,13 +22,17 @@ import (
 func said(word string) *notice {
 	word, number, _ := cutNumber(word)
 	lines := map[string]notice{
-		"run":      {"ok", "run", "A run was begun."},
-		"recheck":  {"ok", "ok", "The record was read again, on both sides."},
-		"ack":      {"ok", "eye", "Acknowledged."},
-		"mute":     {"ok", "mute", "Muted."},
-		"unmute":   {"ok", "ok", "No longer muted."},
-		"cancel":   {"ok", "stop", "The run was asked to stop."},
-		"resume":   {"ok", "run", "The run goes on with what it had not read."},
+		"run":           {"ok", "run", "A run was begun."},
+		"recheck":       {"ok", "ok", "The record was read again, on both sides."},
+		"ack":           {"ok", "eye", "Acknowledged."},
+		"mute":          {"ok", "mute", "Muted."},
+		"unmute":        {"ok", "ok", "No longer muted."},
+		"cancel":        {"ok", "stop", "The run was asked to stop."},
+		"resume":        {"ok", "run", "The run goes on with what it had not read."},
+		"set-up":        {"ok", "ok", "The first account is made, and you are signed in. Add those of others here."},
+		"account-added": {"ok", "ok", "The account is made."}, "account-changed": {"ok", "ok", "Done. It holds at once."},
+		"session-ended": {"ok", "stop", "The session is over."}, "token-revoked": {"ok", "stop", "The token is good for nothing any more."},
+		"linked": {"ok", "ok", "The Slack user now acts for your account."}, "unlinked": {"ok", "ok", "The Slack user acts for no account any more."},
 		"baseline": {"ok", "eye", several(number, "finding", "findings") + " taken as known."},
 		"ack-many": {"ok", "eye", several(number, "finding", "findings") + " acknowledged."}, "mute-many": {"ok", "mute", several(number, "finding", "findings") + " muted."},
 	}
@@ -56,7 +63,7 @@ func (s *Server) postRun(c *gin.Context) {
 	if s.idle(c) {
 		return
 	}
-	runs, err := s.o.Auditor.Run(c.Request.Context(), name, ledger.ByPerson, LocalUser, nil)
+	runs, err := s.o.Auditor.Run(c.Request.Context(), name, ledger.ByPerson, actorName(c), nil)
 	if err != nil {
 		s.refused(c, err, checkURL(name))
 		return
@@ -70,6 +77,7 @@ func (s *Server) postRun(c *gin.Context) {
 
 func (s *Server) actOnRun(c *gin.Context) {
 	id, act := c.Param("id"), c.Param("act")
+	call(c, act)
 	if act != "cancel" && act != "resume" {
 		s.problem(c, http.StatusNotFound, problem{Heading: "A run cannot do this", Text: act, Next: "Go back to the run and use its buttons."})
 		return
@@ -81,7 +89,7 @@ func (s *Server) actOnRun(c *gin.Context) {
 	if act == "resume" {
 		do = s.o.Auditor.Resume
 	}
-	if _, err := do(c.Request.Context(), runName(id), LocalUser); err != nil {
+	if _, err := do(c.Request.Context(), runName(id), actorName(c)); err != nil {
 		s.refused(c, err, runURL(id))
 		return
 	}
@@ -90,17 +98,18 @@ func (s *Server) actOnRun(c *gin.Context) {
 
 func (s *Server) actOnOne(c *gin.Context) {
 	id, act := c.Param("id"), c.Param("act")
+	call(c, act)
 	if act == "recheck" {
 		s.recheck(c, id)
 		return
 	}
-	o, err := s.observation(act, c.PostForm("until"))
+	o, err := s.observation(c, act)
 	if err != nil {
 		s.problem(c, http.StatusBadRequest, problem{Heading: "This cannot be done", Text: err.Error(), Next: "Go back to the finding and use its buttons.", Links: []pageLink{{id, findingURL(id)}}})
 		return
 	}
 	revision, _ := strconv.ParseInt(c.PostForm("revision"), 10, 64)
-	if _, err := s.o.Ledger.Act(c.Request.Context(), []string{id}, o, revision); err != nil {
+	if _, err := s.ledger.Act(c.Request.Context(), []string{id}, o, revision); err != nil {
 		s.refused(c, err, findingURL(id))
 		return
 	}
@@ -111,16 +120,28 @@ func (s *Server) recheck(c *gin.Context, id string) {
 	if s.idle(c) {
 		return
 	}
-	if _, err := s.o.Auditor.Recheck(c.Request.Context(), id, LocalUser); err != nil {
+	if _, err := s.o.Auditor.Recheck(c.Request.Context(), id, actorName(c)); err != nil {
 		s.refused(c, err, findingURL(id))
 		return
 	}
 	c.Redirect(http.StatusSeeOther, findingURL(id)+"?said=recheck")
 }
 
+// actorName is how timelines name who asks.
+func actorName(c *gin.Context) string { return access.ActorOf(c.Request.Context()).Name }
+
+// call names the attempt by the button that was pressed, in the words of the
+// audit log. Of a button that is not there the route's own name stays.
+func call(c *gin.Context, act string) {
+	word := map[string]string{"ack": "acknowledge", "mute": "mute", "unmute": "unmute", "recheck": "re-check", "cancel": "cancel", "resume": "resume"}[act]
+	if a := access.AttemptOf(c.Request.Context()); a != nil && word != "" {
+		a.Action = word
+	}
+}
+
 // observation is what a button asks for.
-func (s *Server) observation(act, until string) (drift.Observation, error) {
-	o := drift.Observation{At: s.now(), Actor: LocalUser}
+func (s *Server) observation(c *gin.Context, act string) (drift.Observation, error) {
+	o, until := drift.Observation{At: s.now(), Actor: actorName(c)}, c.PostForm("until")
 	switch act {
 	case "ack":
 		o.Event = drift.Acknowledge
@@ -149,13 +170,17 @@ func (s *Server) idle(c *gin.Context) bool {
 
 // refused answers for an act that the ledger or the auditor did not do.
 func (s *Server) refused(c *gin.Context, err error, back string) {
+	text := err.Error()
 	status, heading, next := http.StatusInternalServerError, "This was not done", "Try again; if it stays so, look at the log."
 	var (
 		overlap  *ledger.OverlapError
 		stale    *ledger.StaleError
 		ended    *ledger.Ended
 		refused  *drift.NotPossible
+		told     *alerts.NotPossible
+		desk     *auditor.NotPossible
 		notFound *ledger.NotFoundError
+		denied   *access.DeniedError
 	)
 	switch {
 	case c.Request.Context().Err() != nil:
@@ -164,16 +189,21 @@ func (s *Server) refused(c *gin.Context, err error, back string) {
 		status, heading, next = http.StatusConflict, "It runs already", "Wait for the run, or cancel it."
 	case errors.As(err, &stale):
 		status, heading, next = http.StatusConflict, "It changed meanwhile", "Look at it as it is now, and act again."
-	case errors.As(err, &ended), errors.As(err, &refused):
+	case errors.As(err, &desk):
+		status, heading, next = http.StatusConflict, "This cannot be done", "Go back, and choose otherwise."
+	case errors.As(err, &ended), errors.As(err, &refused), errors.As(err, &told):
 		status, heading, next = http.StatusConflict, "This is no longer possible", "Look at it as it is now."
+	case errors.As(err, &denied):
+		status, heading, next = http.StatusForbidden, "You may not do this", "Ask an admin for the role."
 	case errors.As(err, &notFound):
 		status, heading, next = http.StatusNotFound, "It is not there", "It may have been pruned."
 	default:
 		s.o.Log.Error("act on a page", "path", c.Request.URL.Path, "error", err)
+		text = s.o.textFor(c.Request.Context(), text)
 	}
 	links := []pageLink{{"Back", back}}
 	if overlap != nil && overlap.Run != "" {
 		links = slices.Insert(links, 0, pageLink{"The run", runURL(strings.TrimPrefix(overlap.Run, "#"))})
 	}
-	s.problem(c, status, problem{Heading: heading, Text: err.Error(), Next: next, Links: links})
+	s.problem(c, status, problem{Heading: heading, Text: text, Next: next, Links: links})
 }

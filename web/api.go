@@ -24,6 +24,7 @@ const (
 // are made of the same types.
 type api struct {
 	Options
+	Ledger shownLedger // in place of that of the options: it shows what whoever asks may see
 	routes *routes
 	pulse  pulse
 }
@@ -33,11 +34,10 @@ type api struct {
 func NewAPI(o Options) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
-	engine.UseRawPath, engine.UnescapePathValues = true, true // names of checks may hold a slash
-	engine.HandleMethodNotAllowed = true
-	engine.Use(protect, ownHost, sameOrigin())
 	routes := newRoutes(engine)
-	engine.Use(newGuard(o, routes).admit)
+	if err := newGuard(o, routes).stand(engine); err != nil {
+		return nil, err
+	}
 	if err := programRoutes(routes, o); err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func NewAPI(o Options) (http.Handler, error) {
 // serveAPI adds the API's routes and its OpenAPI document.
 func serveAPI(routes *routes, o Options) error {
 	engine := routes.engine
-	a := &api{Options: o.withDefaults(), routes: routes, pulse: steady()}
+	a := &api{Options: o.withDefaults(), Ledger: shownLedger{o.Ledger}, routes: routes, pulse: steady()}
 	engine.Use(a.unserved, a.once, a.sheltered)
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())
@@ -66,6 +66,8 @@ func serveAPI(routes *routes, o Options) error {
 	a.checks(described)
 	a.runs(described)
 	a.findings(described)
+	a.incidents(described)
+	a.audit(described)
 	a.events(described.OpenAPI())
 	document, err := json.MarshalIndent(described.OpenAPI(), "", "  ")
 	if err != nil {

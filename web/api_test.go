@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/access"
 	"plumbline/web"
 )
 
@@ -14,7 +15,8 @@ import (
 // route the contract promises is in it.
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
-	handler, err := web.NewAPI(web.Options{Version: "v1.2.3"})
+	local := access.Local(access.ByCommand, "")
+	handler, err := web.NewAPI(web.Options{Version: "v1.2.3", Actor: &local})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,9 @@ func promised() map[string][]string {
 		"/checks": {"get"}, "/checks/{name}": {"get"}, "/checks/{name}/runs": {"post"}, "/checks/{name}/baseline": {"post"},
 		"/runs": {"get"}, "/runs/{id}": {"get"}, "/runs/{id}/cancel": {"post"}, "/runs/{id}/resume": {"post"},
 		"/findings": {"get"}, "/findings/{id}": {"get"}, "/findings/{id}/ack": {"post"}, "/findings/{id}/mute": {"post"},
-		"/findings/{id}/unmute": {"post"}, "/findings/ack": {"post"}, "/findings/mute": {"post"}, "/findings/unmute": {"post"}, "/findings/{id}/recheck": {"post"},
+		"/findings/{id}/unmute": {"post"}, "/findings/ack": {"post"}, "/findings/mute": {"post"}, "/findings/unmute": {"post"}, "/findings/{id}/recheck": {"post"}, "/findings/{id}/reveal": {"post"}, "/audit": {"get"},
+		"/incidents": {"get"}, "/incidents/{id}": {"get"}, "/incidents/{id}/ack": {"post"}, "/incidents/{id}/mute": {"post"}, "/incidents/{id}/unmute": {"post"},
+		"/incidents/{id}/recheck": {"post"}, "/checks/{name}/mute": {"post"}, "/checks/{name}/unmute": {"post"},
 		"/sources": {"get"}, "/summary": {"get"}, "/events": {"get"},
 	}
 }

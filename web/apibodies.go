@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
@@ -19,8 +20,8 @@ type shown struct {
 	masks drift.Masks
 }
 
-func (a *api) lensOf(declared *Declared, check, replica string) shown {
-	s := shown{lens: a.Lens}
+func (a *api) lensOf(ctx context.Context, declared *Declared, check, replica string) shown {
+	s := shown{lens: a.lensFor(ctx)}
 	if c := declared.Check(check); c != nil {
 		if edge := c.Edge(replica); edge != nil {
 			s.check, s.edge, s.masks = c.Check, edge, drift.MasksOf(c.Check, edge)
@@ -31,7 +32,7 @@ func (a *api) lensOf(declared *Declared, check, replica string) shown {
 
 // text is a message of the engine or a store.
 func (s shown) text(text string) string {
-	if text == "" || s.check != nil {
+	if text == "" || s.check != nil || s.lens.Veiled() {
 		return s.lens.Text(text, s.masks)
 	}
 	return "not shown: its check is no longer configured, so nothing says what may be"
@@ -61,9 +62,10 @@ func (s shown) hidden(key sources.Key) NamedBody {
 	return named
 }
 
-func (a *api) runBody(declared *Declared, r *ledger.Run) RunBody {
+func (a *api) runBody(ctx context.Context, declared *Declared, r *ledger.Run) RunBody {
+	r = shownRun(ctx, r)
 	edge := r.EdgeRun()
-	s := a.lensOf(declared, r.Check, r.Replica)
+	s := a.lensOf(ctx, declared, r.Check, r.Replica)
 	body := RunBody{ID: r.ID, Number: r.Number, Check: r.Check, Replica: r.Replica, State: string(r.State), Result: string(r.Result),
 		Error: s.text(r.Error), Trigger: string(r.Trigger), Actor: r.Actor, SlotAt: Instant(r.SlotAt), CreatedAt: Instant(r.CreatedAt),
 		StartedAt: Instant(r.StartedAt), EndedAt: Instant(r.EndedAt), FinishedAt: Instant(r.FinishedAt),
@@ -113,8 +115,9 @@ func segmentBody(g *ledger.Segment, s shown) SegmentBody {
 		Counts: countsBody(&g.Counts), Error: s.text(g.Error), StartedAt: Instant(g.StartedAt), EndedAt: Instant(g.EndedAt)}
 }
 
-func (a *api) findingBody(declared *Declared, f *drift.Finding) FindingBody {
-	s := a.lensOf(declared, f.Check, f.Replica)
+func (a *api) findingBody(ctx context.Context, declared *Declared, f *drift.Finding) FindingBody {
+	f = shownFinding(ctx, f)
+	s := a.lensOf(ctx, declared, f.Check, f.Replica)
 	body := FindingBody{Finding: f.ID, Check: f.Check, Replica: f.Replica, Kind: string(f.Kind), State: string(f.State), Resolution: f.Resolution,
 		Key: s.key(f.Key), ID: s.id(f.CopyID), FirstSeen: Instant(f.FirstSeen), ConfirmedAt: Instant(f.ConfirmedAt), LastSeen: Instant(f.LastSeen),
 		CheckedAt: Instant(f.CheckedAt), ResolvedAt: Instant(f.ResolvedAt), KeyText: f.KeyText, Fields: f.Fields, Reason: a.Lens.Scrub(f.Reason), Age: string(f.Age),

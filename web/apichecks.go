@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"plumbline/access"
+	"plumbline/alerts"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
@@ -41,7 +42,7 @@ func (a *api) listChecks(ctx context.Context, in *checksInput) (*answer[ListBody
 			body.Next = body.Items[len(body.Items)-1].Name
 			break
 		}
-		body.Items = append(body.Items, a.checkBody(c, known))
+		body.Items = append(body.Items, a.checkBody(ctx, c, known))
 	}
 	return answered(body), nil
 }
@@ -61,7 +62,7 @@ func (a *api) edges(ctx context.Context) (map[edgeName]ledger.Edge, error) {
 	return known, nil
 }
 
-func (a *api) checkBody(c *DeclaredCheck, known map[edgeName]ledger.Edge) CheckBody {
+func (a *api) checkBody(ctx context.Context, c *DeclaredCheck, known map[edgeName]ledger.Edge) CheckBody {
 	body := CheckBody{Name: c.Name, Description: c.Description, Severity: c.Severity, Team: c.Team, Runbook: c.Runbook, Schedule: c.Spec,
 		IntervalSeconds: c.Interval.Seconds(), Owner: sideBody(&c.Owner), Edges: []EdgeBody{}}
 	if a.Auditor != nil {
@@ -69,7 +70,7 @@ func (a *api) checkBody(c *DeclaredCheck, known map[edgeName]ledger.Edge) CheckB
 	}
 	for i := range c.Edges {
 		edge := edgeBody(c, &c.Edges[i], known[edgeName{c.Name, c.Edges[i].Name}], a.Now())
-		edge.LastError = a.Lens.Text(edge.LastError, drift.MasksOf(c.Check, &c.Edges[i]))
+		edge.LastError = a.lensFor(ctx).Text(edge.LastError, drift.MasksOf(c.Check, &c.Edges[i]))
 		body.OpenFindings += edge.OpenFindings
 		body.Consistency = worse(body.Consistency, edge.Consistency, string(drift.InSync), string(drift.Unknown), string(drift.Drifted))
 		body.Health = worse(body.Health, edge.Health, string(drift.Paused), string(drift.OK), string(drift.Stale), string(drift.Failing))
@@ -96,7 +97,7 @@ func (a *api) getCheck(ctx context.Context, in *ByName) (*answer[CheckDetailBody
 	if err != nil {
 		return nil, a.problemOf(err)
 	}
-	body := CheckDetailBody{CheckBody: a.checkBody(c, known), Rules: []RuleBody{}, Invariants: []InvariantBody{}, Patterns: []PatternBody{},
+	body := CheckDetailBody{CheckBody: a.checkBody(ctx, c, known), Rules: []RuleBody{}, Invariants: []InvariantBody{}, Patterns: []PatternBody{},
 		Fields: []FieldTallyBody{}, History: []BucketBody{}}
 	for i := range c.Edges {
 		rules(&body, &c.Edges[i])
@@ -138,8 +139,8 @@ func rules(body *CheckDetailBody, edge *checks.Edge) {
 	}
 }
 
-func (a *api) listSources(_ context.Context, in *Paging) (*answer[ListBody[SourceBody]], error) {
-	declared, states := a.Declared(), a.Sources()
+func (a *api) listSources(ctx context.Context, in *Paging) (*answer[ListBody[SourceBody]], error) {
+	declared, states := a.Declared(), a.sourcesFor(ctx)
 	body := ListBody[SourceBody]{Items: []SourceBody{}}
 	for i := range declared.Sources {
 		s := &declared.Sources[i]
@@ -168,15 +169,19 @@ func (a *api) summary(ctx context.Context, _ *struct{}) (*answer[SummaryBody], e
 	if err != nil {
 		return nil, a.problemOf(err)
 	}
+	incidents, err := a.Ledger.OpenIncidents(ctx)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
 	declared := a.Declared()
-	body := SummaryBody{Checks: len(declared.Checks), OpenFindings: sum.OpenFindings(), FindingsByState: map[string]int64{}, NewFindings24h: sum.New,
+	body := SummaryBody{Incidents: IncidentCountsBody{incidents.Of(), incidents.Of(alerts.Acknowledged), incidents.OfKind(alerts.Drift), incidents.OfKind(alerts.Blind)}, Checks: len(declared.Checks), OpenFindings: sum.OpenFindings(), FindingsByState: map[string]int64{}, NewFindings24h: sum.New,
 		OldestOpen: sum.OldestOpen, OldestOpenAt: Instant(sum.OldestSince), SuspectsPending: sum.Suspects, Processes: []ProcessBody{},
 		Version: a.Version, ConfigLoadedAt: Instant(declared.LoadedAt), ConfigReloadError: declared.LastReloadError}
 	for _, t := range sum.Open {
 		body.FindingsByState[string(t.State)] += t.N
 	}
 	for i := range declared.Checks {
-		for _, edge := range a.checkBody(&declared.Checks[i], known).Edges {
+		for _, edge := range a.checkBody(ctx, &declared.Checks[i], known).Edges {
 			body.count(&edge)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"plumbline/access"
+	"plumbline/auditor"
 	"plumbline/drift"
 	"plumbline/ledger"
 )
@@ -21,6 +22,7 @@ func (a *api) findings(h huma.API) {
 	serve(a, h, post("unmute-finding", "/findings/{id}/unmute", access.Act, "unmute", "Lift a mute"), a.unmute)
 	a.manyFindings(h)
 	serve(a, h, post("recheck-finding", "/findings/{id}/recheck", access.Act, "re-check", "Read its record again now, on both sides"), a.recheck)
+	serve(a, h, post("reveal-finding", "/findings/{id}/reveal", access.Reveal, "reveal", "Read its record now, without masks, for a reason that is written down"), a.reveal)
 	serve(a, h, post("accept-baseline", "/checks/{name}/baseline", access.Act, "accept baseline", "Accept what drifts in a check today as known"), a.baseline)
 }
 
@@ -52,7 +54,7 @@ func (a *api) listFindings(ctx context.Context, in *findingsInput) (*answer[List
 	body := ListBody[FindingBody]{Items: []FindingBody{}, Next: next}
 	declared := a.Declared()
 	for _, f := range list {
-		body.Items = append(body.Items, a.findingBody(declared, f))
+		body.Items = append(body.Items, a.findingBody(ctx, declared, f))
 	}
 	return answered(body), nil
 }
@@ -71,7 +73,7 @@ func (a *api) findingDetail(ctx context.Context, f *drift.Finding) (*answer[Find
 	if err != nil {
 		return nil, a.problemOf(err)
 	}
-	body := FindingDetailBody{FindingBody: a.findingBody(a.Declared(), f), Timeline: []TransitionBody{}}
+	body := FindingDetailBody{FindingBody: a.findingBody(ctx, a.Declared(), f), Timeline: []TransitionBody{}}
 	for _, t := range timeline {
 		body.Timeline = append(body.Timeline, TransitionBody{Event: string(t.Event), From: string(t.From), To: string(t.To),
 			At: Instant(t.At), Actor: t.Actor, Run: t.Run, Note: t.Note})
@@ -145,7 +147,7 @@ func (a *api) mute(ctx context.Context, in *muteInput) (*answer[FindingDetailBod
 }
 
 func (a *api) act(ctx context.Context, id string, o drift.Observation, n *Noted) (*answer[FindingDetailBody], error) {
-	o.At, o.Actor = a.Now(), LocalUser
+	o.At, o.Actor = a.Now(), access.ActorOf(ctx).Name
 	revision := int64(0)
 	if n != nil {
 		o.Note, revision = n.Note, n.Revision
@@ -173,10 +175,13 @@ func (a *api) recheck(ctx context.Context, in *recheckInput) (*answer[FindingDet
 	case a.Auditor == nil:
 		return nil, nobodyWorks()
 	}
-	if f, err = a.Auditor.Recheck(ctx, in.ID, LocalUser); err != nil {
+	if f, err = a.Auditor.Recheck(ctx, in.ID, access.ActorOf(ctx).Name); err != nil {
+		if _, why := errors.AsType[*auditor.NotPossible](err); why && !sees(ctx) {
+			err = &auditor.NotPossible{Why: drift.NotShown}
+		}
 		err = a.problemOf(err)
 		if p, ok := errors.AsType[*Problem](err); ok && p.Status == http.StatusInternalServerError {
-			p = newProblem(http.StatusBadGateway, p.Detail, "nothing was changed: look at GET "+apiRoot+"/sources, then ask again")
+			p = newProblem(http.StatusBadGateway, a.textFor(ctx, p.Detail), "nothing was changed: look at GET "+apiRoot+"/sources, then ask again")
 			return nil, p
 		}
 		return nil, err
@@ -201,7 +206,7 @@ func (a *api) baseline(ctx context.Context, in *baselineInput) (*answer[ChangedB
 	if in.Body != nil {
 		note = in.Body.Note
 	}
-	n, err := a.Ledger.AcceptBaseline(ctx, in.Name, LocalUser, note)
+	n, err := a.Ledger.AcceptBaseline(ctx, in.Name, access.ActorOf(ctx).Name, note)
 	if err != nil {
 		return nil, a.problemOf(err)
 	}

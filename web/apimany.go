@@ -54,7 +54,7 @@ func (a *api) muteMany(ctx context.Context, in *muteManyInput) (*answer[ListBody
 // actOn does it to all that were picked, or to none, and answers with what they
 // have become, in the order in which they were named.
 func (a *api) actOn(ctx context.Context, picked *Picked, event drift.Event, until time.Time) (*answer[ListBody[FindingBody]], error) {
-	o := drift.Observation{Event: event, At: a.Now(), Actor: LocalUser, Note: picked.Note, Until: until}
+	o := drift.Observation{Event: event, At: a.Now(), Actor: access.ActorOf(ctx).Name, Note: picked.Note, Until: until}
 	changed, err := a.Ledger.Act(ctx, picked.Findings, o, 0)
 	if err != nil {
 		return nil, a.problemOf(err)
@@ -62,7 +62,7 @@ func (a *api) actOn(ctx context.Context, picked *Picked, event drift.Event, unti
 	body := ListBody[FindingBody]{Items: []FindingBody{}}
 	declared := a.Declared()
 	for _, f := range changed {
-		body.Items = append(body.Items, a.findingBody(declared, f))
+		body.Items = append(body.Items, a.findingBody(ctx, declared, f))
 	}
 	return answered(body), nil
 }

@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"plumbline/access"
 	"plumbline/ledger"
 )
 
@@ -48,7 +50,9 @@ func (a *api) once(c *gin.Context) {
 		return
 	}
 	c.Request.Body = io.NopCloser(bytes.NewReader(body))
-	asked := sha256.Sum256(body)
+	// An answer is for whoever asked, as they were when they asked.
+	actor := access.ActorOf(c.Request.Context())
+	asked := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %s", actor.Account, actor.Token, actor.Role, access.ScopeWords(actor.Scopes), body))
 	real := c.Writer
 	held := &heldAnswer{ResponseWriter: real, header: http.Header{}}
 	status, answer, replayed, err := a.Ledger.Remember(c.Request.Context(), key, "POST "+c.Request.URL.Path+" "+hex.EncodeToString(asked[:]),
@@ -89,6 +93,9 @@ func (a *api) replay(c *gin.Context, status int, text []byte) {
 		a.Log.Error("read a kept answer", "error", err)
 		writeProblem(c, newProblem(http.StatusInternalServerError, "it was done, and its answer cannot be read again", "look at what it was to change"))
 		return
+	}
+	if attempt := access.AttemptOf(c.Request.Context()); attempt != nil {
+		attempt.Record() // it was, when it was done
 	}
 	c.Header("Idempotency-Replayed", "true")
 	if answer.Location != "" {

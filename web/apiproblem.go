@@ -11,6 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"plumbline/access"
+	"plumbline/alerts"
 	"plumbline/auditor"
 	"plumbline/drift"
 	"plumbline/ledger"
@@ -57,12 +59,16 @@ func (a *api) problemOf(err error) error {
 	var overlap *ledger.OverlapError
 	var stale *ledger.StaleError
 	var not *drift.NotPossible
+	var told *alerts.NotPossible
 	var impossible *auditor.NotPossible
 	var cursor *ledger.CursorError
+	var denied *access.DeniedError
 	text := a.Lens.Scrub(err.Error())
 	switch {
 	case errors.As(err, &problem):
 		return problem
+	case errors.As(err, &denied):
+		return newProblem(http.StatusForbidden, text, "ask an admin for the role, or use a token with the scope "+string(denied.Needs))
 	case errors.As(err, &notFound):
 		list := notFound.What
 		if list == "edge" {
@@ -77,7 +83,13 @@ func (a *api) problemOf(err error) error {
 	case errors.As(err, &ended):
 		return newProblem(http.StatusConflict, text, "look at its result, or begin a new run")
 	case errors.As(err, &stale):
-		return newProblem(http.StatusConflict, text, fmt.Sprintf("read it anew at %s/findings/%s and decide again", apiRoot, stale.Finding))
+		list := "findings"
+		if isIncident(stale.Finding) {
+			list = "incidents"
+		}
+		return newProblem(http.StatusConflict, text, fmt.Sprintf("read it anew at %s/%s/%s and decide again", apiRoot, list, stale.Finding))
+	case errors.As(err, &told):
+		return newProblem(http.StatusConflict, text, fmt.Sprintf("look at what happened to it at %s/incidents/%s", apiRoot, told.Incident))
 	case errors.As(err, &not):
 		return newProblem(http.StatusConflict, text, fmt.Sprintf("look at its timeline at %s/findings/%s", apiRoot, not.Finding))
 	case errors.As(err, &impossible):

@@ -44,7 +44,7 @@ func (a *api) listRuns(ctx context.Context, in *runsInput) (*answer[ListBody[Run
 	body := ListBody[RunBody]{Items: []RunBody{}, Next: next}
 	declared := a.Declared()
 	for _, run := range runs {
-		body.Items = append(body.Items, a.runBody(declared, run))
+		body.Items = append(body.Items, a.runBody(ctx, declared, run))
 	}
 	return answered(body), nil
 }
@@ -59,8 +59,8 @@ func (a *api) getRun(ctx context.Context, in *ByID) (*answer[RunDetailBody], err
 		return nil, a.problemOf(err)
 	}
 	declared := a.Declared()
-	body := RunDetailBody{RunBody: a.runBody(declared, run), SegmentList: []SegmentBody{}}
-	shown := a.lensOf(declared, run.Check, run.Replica)
+	body := RunDetailBody{RunBody: a.runBody(ctx, declared, run), SegmentList: []SegmentBody{}}
+	shown := a.lensOf(ctx, declared, run.Check, run.Replica)
 	for i := range segments {
 		body.SegmentList = append(body.SegmentList, segmentBody(&segments[i], shown))
 	}
@@ -95,7 +95,7 @@ func (a *api) keys(ctx context.Context, check *checks.Check, given [][]KeyPartBo
 	case errors.As(err, &missing), errors.As(err, &impossible):
 		return nil, a.problemOf(err)
 	case err != nil:
-		return nil, newProblem(http.StatusBadGateway, a.Lens.Scrub(err.Error()), "nothing was begun: look at GET "+apiRoot+"/sources, then ask again")
+		return nil, newProblem(http.StatusBadGateway, a.textFor(ctx, err.Error()), "nothing was begun: look at GET "+apiRoot+"/sources, then ask again")
 	}
 	keys := make([]sources.Key, len(given))
 	for i, parts := range given {
@@ -170,21 +170,24 @@ func (a *api) startRun(ctx context.Context, in *startInput) (*startOutput, error
 			return nil, err
 		}
 	}
-	runs, err := a.Auditor.Run(ctx, in.Name, ledger.ByPerson, LocalUser, keys)
+	runs, err := a.Auditor.Run(ctx, in.Name, ledger.ByPerson, access.ActorOf(ctx).Name, keys)
 	if err != nil {
 		return nil, a.problemOf(err)
 	}
-	out := &startOutput{Body: ListBody[RunBody]{Items: []RunBody{}}}
+	return a.started(ctx, in.Name, runs), nil
+}
+
+// started answers for runs of a check that were begun.
+func (a *api) started(ctx context.Context, check string, runs []*ledger.Run) *startOutput {
+	declared := a.Declared()
+	out := &startOutput{Location: apiRoot + "/runs?" + url.Values{"check": {check}, "state": {"active"}}.Encode(), Body: ListBody[RunBody]{Items: []RunBody{}}}
 	for _, run := range runs {
-		out.Body.Items = append(out.Body.Items, a.runBody(declared, run))
+		out.Body.Items = append(out.Body.Items, a.runBody(ctx, declared, run))
 	}
-	switch len(runs) {
-	case 1:
+	if len(runs) == 1 {
 		out.Location = apiRoot + "/runs/" + url.PathEscape(runs[0].ID)
-	default:
-		out.Location = apiRoot + "/runs?" + url.Values{"check": {in.Name}, "state": {"active"}}.Encode()
 	}
-	return out, nil
+	return out
 }
 
 type runAct struct {
@@ -201,11 +204,11 @@ func (a *api) cancelRun(ctx context.Context, in *runAct) (*answer[RunBody], erro
 	if a.Auditor != nil {
 		cancel = a.Auditor.Cancel
 	}
-	run, err := cancel(ctx, id, LocalUser)
+	run, err := cancel(ctx, id, access.ActorOf(ctx).Name)
 	if err != nil {
 		return nil, a.problemOf(err)
 	}
-	return answered(a.runBody(a.Declared(), run)), nil
+	return answered(a.runBody(ctx, a.Declared(), run)), nil
 }
 
 func (a *api) resumeRun(ctx context.Context, in *runAct) (*answer[RunBody], error) {
@@ -216,11 +219,11 @@ func (a *api) resumeRun(ctx context.Context, in *runAct) (*answer[RunBody], erro
 	if a.Auditor == nil {
 		return nil, nobodyWorks()
 	}
-	run, err := a.Auditor.Resume(ctx, id, LocalUser)
+	run, err := a.Auditor.Resume(ctx, id, access.ActorOf(ctx).Name)
 	if err != nil {
 		return nil, a.problemOf(err)
 	}
-	return answered(a.runBody(a.Declared(), run)), nil
+	return answered(a.runBody(ctx, a.Declared(), run)), nil
 }
 
 // runID is the id of a run that may be named by its number.

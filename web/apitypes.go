@@ -328,24 +328,25 @@ type SourceBody struct {
 
 // SummaryBody is everything in a few numbers.
 type SummaryBody struct {
-	Checks            int              `json:"checks"`
-	Edges             int              `json:"edges"`
-	InSync            int              `json:"in_sync"`
-	Drifted           int              `json:"drifted"`
-	Unknown           int              `json:"unknown"`
-	Failing           int              `json:"failing" doc:"Edges whose health is Failing or Stale."`
-	OpenFindings      int64            `json:"open_findings"`
-	FindingsOmitted   int64            `json:"findings_omitted" doc:"Differences that the last runs counted and did not keep as findings."`
-	FindingsByState   map[string]int64 `json:"findings_by_state" nullable:"false"`
-	NewFindings24h    int64            `json:"new_findings_24h"`
-	OldestOpen        string           `json:"oldest_open"`
-	OldestOpenAt      Instant          `json:"oldest_open_at"`
-	SuspectsPending   int64            `json:"suspects_pending"`
-	HeartbeatAt       Instant          `json:"heartbeat_at" doc:"The last sign of life of any process on this ledger."`
-	Processes         []ProcessBody    `json:"processes" nullable:"false"`
-	Version           string           `json:"version"`
-	ConfigLoadedAt    Instant          `json:"config_loaded_at"`
-	ConfigReloadError string           `json:"config_reload_error"`
+	Checks            int                `json:"checks"`
+	Edges             int                `json:"edges"`
+	InSync            int                `json:"in_sync"`
+	Drifted           int                `json:"drifted"`
+	Unknown           int                `json:"unknown"`
+	Failing           int                `json:"failing" doc:"Edges whose health is Failing or Stale."`
+	OpenFindings      int64              `json:"open_findings"`
+	FindingsOmitted   int64              `json:"findings_omitted" doc:"Differences that the last runs counted and did not keep as findings."`
+	FindingsByState   map[string]int64   `json:"findings_by_state" nullable:"false"`
+	NewFindings24h    int64              `json:"new_findings_24h"`
+	OldestOpen        string             `json:"oldest_open"`
+	OldestOpenAt      Instant            `json:"oldest_open_at"`
+	SuspectsPending   int64              `json:"suspects_pending"`
+	HeartbeatAt       Instant            `json:"heartbeat_at" doc:"The last sign of life of any process on this ledger."`
+	Incidents         IncidentCountsBody `json:"incidents"`
+	Processes         []ProcessBody      `json:"processes" nullable:"false"`
+	Version           string             `json:"version"`
+	ConfigLoadedAt    Instant            `json:"config_loaded_at"`
+	ConfigReloadError string             `json:"config_reload_error"`
 }
 
 // ProcessBody is one process that serves.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline/access"
 	"plumbline/web"
 )
 
@@ -17,7 +18,7 @@ func TestAPIFollowsAFindingThroughItsLife(t *testing.T) {
 	t.Parallel()
 	w := newAPIWorld(t, shopSQL, checksOfShop)
 	run := w.finished("names")
-	if run.Result != "drift" || run.Counts.Mismatch != 2 || run.Counts.Missing != 1 || run.Counts.Extra != 1 || run.Coverage != 1 || run.Actor != web.LocalUser {
+	if run.Result != "drift" || run.Counts.Mismatch != 2 || run.Counts.Missing != 1 || run.Counts.Extra != 1 || run.Coverage != 1 || run.Actor != access.LocalUser {
 		t.Fatalf("the run: %+v", run.RunBody)
 	}
 	open := fetched[findingList](w, "/api/v1/findings?check=names&state=open")
@@ -30,7 +31,7 @@ func TestAPIFollowsAFindingThroughItsLife(t *testing.T) {
 	}
 	path := "/api/v1/findings/" + big[0].Finding
 	acknowledged := posted[web.FindingDetailBody](w, path+"/ack", `{"note": "on it"}`)
-	if acknowledged.State != "acknowledged" || acknowledged.Timeline[1].Note != "on it" || acknowledged.Timeline[1].Actor != web.LocalUser {
+	if acknowledged.State != "acknowledged" || acknowledged.Timeline[1].Note != "on it" || acknowledged.Timeline[1].Actor != access.LocalUser {
 		t.Errorf("acknowledged: %+v", acknowledged)
 	}
 	muted := posted[web.FindingDetailBody](w, path+"/mute", `{"for_seconds": 3600}`)

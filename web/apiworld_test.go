@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline/alerts"
 	"plumbline/auditor"
 	"plumbline/configs"
 	"plumbline/drift"
@@ -81,7 +82,7 @@ func newAPIWorld(t *testing.T, statements, checksYAML string) *apiWorld {
 	}
 	metrics, events := web.NewMetrics("v0"), web.NewEvents()
 	metrics.Declare(w.declared)
-	w.ledger = sure(ledger.Open(t.Context(), "sqlite://"+filepath.Join(dir, "ledger.db"), ledger.Options{Watch: events.Publish}))
+	w.ledger = sure(ledger.Open(t.Context(), "sqlite://"+filepath.Join(dir, "ledger.db"), ledger.Options{Watch: events.Publish, Policies: w.policy}))
 	t.Cleanup(func() {
 		if err := w.ledger.Close(); err != nil {
 			t.Error(err)
@@ -99,10 +100,15 @@ func newAPIWorld(t *testing.T, statements, checksYAML string) *apiWorld {
 			t.Error(err)
 		}
 	})
-	w.options = web.Options{Ledger: w.ledger, Auditor: w.auditor, Declared: func() *web.Declared { return w.declared }, Metrics: metrics,
+	w.options = web.Options{Ledger: w.ledger, Auditor: w.auditor, Desk: auditor.NewDesk(w.ledger, w.auditor, nil), Declared: func() *web.Declared { return w.declared }, Metrics: metrics,
 		Events: events, Lens: lens, Version: "v0"}
 	w.handler = sure(web.NewAPI(w.options))
 	return w
+}
+
+// policy tells nobody of a check's incidents, which are then on pages and API alone.
+func (w *apiWorld) policy(name string) (alerts.Policy, bool) {
+	return alerts.Policy{Check: name}, w.declared.Check(name) != nil
 }
 
 func sure[T any](v T, err error) T {
@@ -132,6 +138,8 @@ func (w *apiWorld) ask(want int, method, path, body string, header ...string) *h
 
 func handOver(handler http.Handler, method, path, body string, header ...string) *http.Response {
 	request := httptest.NewRequest(method, "http://localhost"+path, strings.NewReader(body))
+	request.RemoteAddr = "127.0.0.1:1024"
+	request.Header.Set("Origin", "http://localhost")
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}

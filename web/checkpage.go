@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"plumbline/checks"
@@ -22,6 +21,8 @@ type checkView struct {
 	RunURL            string
 	BaselineURL       string // where something is open that no baseline knows
 	RunDisabled       bool
+	Mute              muteForm
+	Told              []incidentRow // its open incidents
 	Edges             []edgeSection
 	Trend             []trendPoint
 	TrendOf           string
@@ -93,9 +94,7 @@ const listedRuns = 12
 func checkPage(c *DeclaredCheck, edges []edgeMemory, now time.Time) checkView {
 	v := checkView{Name: c.Name, Description: c.Description, RunURL: checkURL(c.Name) + "/runs",
 		RunsURL: with("/runs", nil, "check", c.Name), Definition: definition(c)}
-	if runbook := c.Runbook; strings.HasPrefix(runbook, "https://") || strings.HasPrefix(runbook, "http://") {
-		v.Runbook = runbook
-	}
+	v.Runbook = runbookOf(c)
 	v.Facts = present([]fact{{Name: "team", Text: c.Team}, {Name: "severity", Text: c.Severity}, {Name: "schedule", Text: c.Spec}})
 	running := 0
 	for i := range edges {
@@ -126,6 +125,16 @@ func checkPage(c *DeclaredCheck, edges []edgeMemory, now time.Time) checkView {
 		}
 	}
 	return v
+}
+
+// unpattern leads to all findings of an edge where it led to those of a pattern.
+func (v *checkView) unpattern() {
+	for i := range v.Edges {
+		e := &v.Edges[i]
+		for j := range e.Patterns {
+			e.Patterns[j].URL = e.OpenURL
+		}
+	}
 }
 
 // underWay says whether a run keeps another of its check from beginning.

@@ -35,10 +35,10 @@ const writeWithin = 10 * time.Second
 
 // EventBody is one change. What changed is read anew; no values are in it.
 type EventBody struct {
-	Topic   string `json:"topic" enum:"run,segment,finding,edge,source,config,many,tick" doc:"many: so much changed that it is not listed. tick: other processes write to the ledger, so look."`
+	Topic   string `json:"topic" enum:"run,segment,finding,edge,source,config,incident,alert,many,tick" doc:"incident: one opened, changed or was resolved. alert: there is something to be sent. many: so much changed that it is not listed. tick: other processes write to the ledger, so look."`
 	Check   string `json:"check"`
 	Replica string `json:"replica"`
-	ID      string `json:"id" doc:"The run's or the finding's; empty for many."`
+	ID      string `json:"id" doc:"The run's, the finding's or the incident's; empty for many."`
 }
 
 // events adds the stream of changes, which no framework describes.
@@ -75,6 +75,9 @@ func (a *api) watch(c *gin.Context) {
 		case <-c.Request.Context().Done():
 			return
 		case <-heartbeat.C:
+			if !still(c) {
+				return // signed out, or the role was taken away
+			}
 			err = stream.comment("heartbeat")
 		case <-tick.C:
 			if a.otherProcesses(c.Request.Context()) {

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,6 +20,7 @@ type findingView struct {
 	Facts                                  []fact
 	Revision                               string
 	RecheckURL, AckURL, MuteURL, UnmuteURL string
+	RevealURL                              string // where anything is masked and can be read
 	Until                                  []option
 	Notes                                  []notice
 	SidesTitle, Owner, ReplicaTitle        string
@@ -121,6 +123,9 @@ func (v *findingView) acts(declared *Declared, f *drift.Finding) {
 	c := declared.Check(f.Check)
 	if c != nil && c.Edge(f.Replica) != nil && f.Whole() {
 		v.RecheckURL = findingURL(f.ID) + "/recheck"
+		if masked(f, drift.MasksOf(c.Check, c.Edge(f.Replica))) {
+			v.RevealURL = findingURL(f.ID) + "/reveal"
+		}
 	}
 	if f.State.Open() && f.State != drift.Fixing {
 		v.MuteURL, v.Until = findingURL(f.ID)+"/mute", muteChoices()
@@ -131,6 +136,11 @@ func (v *findingView) acts(declared *Declared, f *drift.Finding) {
 	if f.State == drift.Muted {
 		v.UnmuteURL, v.MuteURL = findingURL(f.ID)+"/unmute", ""
 	}
+}
+
+// masked says whether a finding's key, id or fields are shown otherwise than they are.
+func masked(f *drift.Finding, masks drift.Masks) bool {
+	return masks.HidesKey() || slices.ContainsFunc(f.Fields, func(d drift.Field) bool { return d.Owner.Masked || d.Replica.Masked })
 }
 
 // sides lays the last read of both sides out side by side.

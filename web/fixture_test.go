@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline/alerts"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
@@ -42,6 +43,24 @@ type history struct {
 	lens     drift.Lens
 	declared *web.Declared
 	sources  map[string]web.SourceState
+	// targets are where people are told of a check; nil is nowhere.
+	targets func(c *web.DeclaredCheck) []alerts.Target
+}
+
+// policy is what the configuration would want for a check.
+func (h *history) policy(name string) (alerts.Policy, bool) {
+	c := h.declared.Check(name)
+	if c == nil {
+		return alerts.Policy{}, false
+	}
+	p := alerts.Policy{Check: name, Description: c.Description, Severity: c.Severity, Team: c.Team, Runbook: c.Runbook, Owner: c.Owner.Source, StaleAt: c.StaleAt}
+	if h.targets != nil {
+		p.Targets = h.targets(c)
+	}
+	for i := range c.Edges {
+		p.Replicas = append(p.Replicas, c.Edges[i].Name)
+	}
+	return p, true
 }
 
 // newHistory opens an empty ledger in a file and declares checks to it.
@@ -54,7 +73,7 @@ func newHistory(t testing.TB, begin time.Time, declared *web.Declared) *history 
 func newHistoryOf(t testing.TB, begin time.Time, declared *web.Declared, kept int) *history {
 	t.Helper()
 	h := &history{t: t, clock: &clock{at: begin}, declared: declared, sources: map[string]web.SourceState{}}
-	l, err := ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Now: h.clock.now, Findings: kept})
+	l, err := ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Now: h.clock.now, Findings: kept, Policies: h.policy})
 	if err != nil {
 		t.Fatal(err)
 	}

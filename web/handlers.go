@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"plumbline/access"
 	"plumbline/checks"
 	"plumbline/ledger"
 )
@@ -18,18 +18,18 @@ const trendRuns = 100
 
 func (s *Server) getOverview(c *gin.Context) {
 	ctx, now := c.Request.Context(), s.now()
-	scene := scene{checks: s.o.Declared().Checks, sources: s.o.Sources(), now: now}
+	scene := scene{checks: s.o.Declared().Checks, sources: s.o.sourcesFor(ctx), now: now}
 	var err error
 	if scene.due, err = s.due(ctx); err != nil {
 		s.broken(c, err)
 		return
 	}
-	if scene.edges, err = s.o.Ledger.Edges(ctx); err != nil {
+	if scene.edges, err = s.ledger.Edges(ctx); err != nil {
 		s.broken(c, err)
 		return
 	}
 	scene.history = s.history(ctx, now.Add(-25*time.Hour))
-	processes, err := s.o.Ledger.Processes(ctx)
+	processes, err := s.ledger.Processes(ctx)
 	if err != nil {
 		s.broken(c, err)
 		return
@@ -39,6 +39,11 @@ func (s *Server) getOverview(c *gin.Context) {
 			scene.beat = processes[i].Heartbeat
 		}
 	}
+	if scene.mutes, err = s.o.Ledger.Mutes(ctx); err != nil {
+		s.broken(c, err)
+		return
+	}
+	scene.incidents = s.openIncidents(ctx)
 	v, err := overview(&scene, c.Request.URL.Query())
 	if err != nil {
 		s.broken(c, err)
@@ -56,7 +61,7 @@ func (s *Server) history(ctx context.Context, since time.Time) func(check string
 		if known {
 			return buckets, nil
 		}
-		buckets, err := s.o.Ledger.EdgeHistory(ctx, check, since)
+		buckets, err := s.ledger.EdgeHistory(ctx, check, since)
 		if err == nil {
 			read[check] = buckets
 		}
@@ -67,7 +72,7 @@ func (s *Server) history(ctx context.Context, since time.Time) func(check string
 // due is when each check is next due. A schedule that the configuration no longer
 // has is in no row, so it is not looked at.
 func (s *Server) due(ctx context.Context) (map[string]time.Time, error) {
-	schedules, err := s.o.Ledger.Schedules(ctx)
+	schedules, err := s.ledger.Schedules(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +98,7 @@ func (s *Server) getCheck(c *gin.Context) {
 		return
 	}
 	for i := range declared.Edges {
-		edge, err := s.o.Ledger.Edge(ctx, name, declared.Edges[i].Name)
+		edge, err := s.ledger.Edge(ctx, name, declared.Edges[i].Name)
 		if _, missing := errors.AsType[*ledger.NotFoundError](err); missing {
 			continue
 		}
@@ -118,7 +123,14 @@ func (s *Server) getCheck(c *gin.Context) {
 		memories = append(memories, m)
 	}
 	v := checkPage(declared, memories, now)
-	live := []string{"live-head", "live-runs"}
+	if !sees(ctx) { // a list by pattern would tell what records hold
+		v.unpattern()
+	}
+	if err := s.quietOf(ctx, &v); err != nil {
+		s.broken(c, err)
+		return
+	}
+	live := []string{"live-head", "live-told", "live-runs"}
 	for i := range v.Edges {
 		live = append(live, v.Edges[i].ID)
 	}
@@ -133,13 +145,13 @@ func (s *Server) edgeMemory(c *gin.Context, view edgeView) (edgeMemory, error) {
 	m := edgeMemory{view: view}
 	check, replica := view.known.Check, view.known.Replica
 	var err error
-	if m.patterns, err = s.o.Ledger.Patterns(ctx, check, replica, 12); err != nil {
+	if m.patterns, err = s.ledger.Patterns(ctx, check, replica, 12); err != nil {
 		return m, err
 	}
-	if m.fields, err = s.o.Ledger.FieldTallies(ctx, check, replica); err != nil {
+	if m.fields, err = s.ledger.FieldTallies(ctx, check, replica); err != nil {
 		return m, err
 	}
-	if m.runs, _, err = s.o.Ledger.Runs(ctx, ledger.RunFilter{Check: check, Replica: replica, Limit: trendRuns}); err != nil {
+	if m.runs, _, err = s.ledger.Runs(ctx, ledger.RunFilter{Check: check, Replica: replica, Limit: trendRuns}); err != nil {
 		return m, err
 	}
 	for _, r := range m.runs {
@@ -155,12 +167,12 @@ func (s *Server) getFindings(c *gin.Context) {
 	query := c.Request.URL.Query()
 	f := findingFilter(query.Get)
 	f.After = query.Get("after")
-	list, next, err := s.o.Ledger.Findings(c.Request.Context(), f)
+	list, next, err := s.ledger.Findings(c.Request.Context(), f)
 	if err != nil {
 		s.unlisted(c, err, "/findings")
 		return
 	}
-	v := findingsPage(s.o.Declared(), s.o.Lens, list, next, query, s.now())
+	v := findingsPage(s.o.Declared(), s.o.lensFor(c.Request.Context()), list, next, query, s.now())
 	v.Page = s.frame(c, "Findings", "/findings", "live-findings")
 	v.Page.Search = v.Q
 	s.render(c, http.StatusOK, "findings", v)
@@ -170,24 +182,28 @@ func (s *Server) getFinding(c *gin.Context) {
 	ctx, id := c.Request.Context(), c.Param("id")
 	m := findingMemory{}
 	var err error
-	if m.finding, err = s.o.Ledger.Finding(ctx, id); err != nil {
+	if m.finding, err = s.ledger.Finding(ctx, id); err != nil {
 		s.absent(c, err, "There is no such finding", id, pageLink{"Open findings", "/findings"})
 		return
 	}
-	if m.timeline, err = s.o.Ledger.Timeline(ctx, id); err != nil {
+	if m.timeline, err = s.ledger.Timeline(ctx, id); err != nil {
 		s.broken(c, err)
 		return
 	}
-	if m.finding.Pattern != "" {
+	if m.finding.Pattern != "" && sees(ctx) {
 		f := ledger.FindingFilter{Check: m.finding.Check, Replica: m.finding.Replica, Pattern: m.finding.Pattern, State: "open", Limit: 6}
 		next := ""
-		if m.same, next, err = s.o.Ledger.Findings(ctx, f); err != nil {
+		if m.same, next, err = s.ledger.Findings(ctx, f); err != nil {
 			s.broken(c, err)
 			return
 		}
 		m.more = next != ""
 	}
-	v := findingPage(s.o.Declared(), s.o.Lens, &m, c.Request.URL.Query(), s.now())
+	v := findingPage(s.o.Declared(), s.o.lensFor(ctx), &m, c.Request.URL.Query(), s.now())
+	if err := s.incidentOf(ctx, &v, m.finding); err != nil {
+		s.broken(c, err)
+		return
+	}
 	v.Page = s.frame(c, id, "/findings", "live-head", "live-notes", "live-sides", "live-line", "live-pattern")
 	s.render(c, http.StatusOK, "finding", v)
 }
@@ -201,7 +217,7 @@ func (s *Server) getRuns(c *gin.Context) {
 	default:
 		f.Result = result
 	}
-	list, next, err := s.o.Ledger.Runs(c.Request.Context(), f)
+	list, next, err := s.ledger.Runs(c.Request.Context(), f)
 	if err != nil {
 		s.unlisted(c, err, "/runs")
 		return
@@ -226,12 +242,12 @@ func (s *Server) getRuns(c *gin.Context) {
 
 func (s *Server) getRun(c *gin.Context) {
 	ctx, id := c.Request.Context(), c.Param("id")
-	run, err := s.o.Ledger.Run(ctx, runName(id))
+	run, err := s.ledger.Run(ctx, runName(id))
 	if err != nil {
 		s.absent(c, err, "There is no such run", id, pageLink{"Runs", "/runs"})
 		return
 	}
-	segments, err := s.o.Ledger.Segments(ctx, run.ID)
+	segments, err := s.ledger.Segments(ctx, run.ID)
 	if err != nil {
 		s.broken(c, err)
 		return
@@ -244,6 +260,10 @@ func (s *Server) getRun(c *gin.Context) {
 // unlisted answers for a list that cannot be read on from where its address says,
 // or that the ledger did not give.
 func (s *Server) unlisted(c *gin.Context, err error, path string) {
+	if denied, ok := errors.AsType[*access.DeniedError](err); ok {
+		s.denied(c, denied)
+		return
+	}
 	cursor, bad := errors.AsType[*ledger.CursorError](err)
 	if !bad {
 		s.broken(c, err)
@@ -264,13 +284,6 @@ func (s *Server) absent(c *gin.Context, err error, heading, name string, list pa
 		Next: "What is over is kept for a while and then pruned; or the address is cut off.", Links: []pageLink{list, {"Overview", "/"}}})
 }
 
-// openCount is how many findings were open when it was last counted.
-type openCount struct {
-	mu sync.Mutex
-	at time.Time
-	n  int64
-}
-
 // openFor is how long a count stands: every page shows it, and counting takes
 // longer than most pages do.
 const openFor = time.Second
@@ -278,15 +291,11 @@ const openFor = time.Second
 // openFindings is how many findings are open, for the bar above each page. Where
 // the ledger does not answer it is the last count; the page itself then says so.
 func (s *Server) openFindings(c *gin.Context) int64 {
-	s.open.mu.Lock()
-	defer s.open.mu.Unlock()
-	now := s.o.Now()
-	if age := now.Sub(s.open.at); age >= 0 && age < openFor {
-		return s.open.n
-	}
-	sum, err := s.o.Ledger.Summary(c.Request.Context())
-	if err == nil {
-		s.open.at, s.open.n = now, sum.OpenFindings()
-	}
-	return s.open.n
+	return s.open.look(s.o.Now(), openFor, func() (int64, error) {
+		sum, err := s.o.Ledger.Summary(c.Request.Context())
+		if err != nil {
+			return 0, err
+		}
+		return sum.OpenFindings(), nil
+	})
 }

@@ -45,16 +45,22 @@ const (
 
 func (h *health) ready(c *gin.Context) {
 	declared := h.Declared()
-	body := healthBody{Status: "ok"}
+	body, detail := healthBody{Status: "ok"}, ""
 	if declared.LastReloadError != "" {
 		body.Notes = append(body.Notes, "the configuration was changed and refused, the one before stays in force: "+h.Lens.Scrub(declared.LastReloadError))
 	}
 	body.Notes = append(body.Notes, declared.Notices...)
 	switch err := h.ping(c.Request.Context()); {
 	case err != nil:
-		body.Status, body.Reason = "not ready", "the ledger cannot be written: "+h.Lens.Scrub(err.Error())
+		body.Status, body.Reason = "not ready", "the ledger cannot be written"
+		detail = h.Lens.Scrub(err.Error())
 	case declared.LoadedAt.IsZero():
 		body.Status, body.Reason = "not ready", "no configuration has been read yet"
+	}
+	if !access.ActorOf(c.Request.Context()).May(access.View) { // a probe needs no more than the status
+		body.Notes = nil
+	} else if detail != "" {
+		body.Reason += ": " + detail
 	}
 	if body.Reason != "" {
 		c.PureJSON(http.StatusServiceUnavailable, body)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline/alerts"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
@@ -52,6 +53,9 @@ func hostileHistory(t *testing.T, list []string) *history {
 	d := &web.Declared{Checks: []web.DeclaredCheck{c}, LastReloadError: list[18], Notices: []string{list[19]},
 		Sources: []web.DeclaredSource{{Name: list[0], Kind: list[1], Team: list[20], Connections: 4}, {Name: list[10], Kind: list[11], Team: list[21], Connections: 4}}}
 	h := newHistory(t, now.Add(-2*time.Hour), d)
+	h.targets = func(*web.DeclaredCheck) []alerts.Target {
+		return []alerts.Target{{Integration: "slack", Address: list[41]}, {Integration: "webhook", Address: list[42]}}
+	}
 	var differ []checks.Difference
 	for i, p := range list {
 		other := list[(i+1)%len(list)]
@@ -65,6 +69,18 @@ func hostileHistory(t *testing.T, list []string) *history {
 	h.must(err)
 	_, err = h.ledger.Act(t.Context(), []string{open[0].ID}, drift.Observation{Event: drift.Acknowledge, At: h.clock.now(), Actor: list[34], Note: list[35]}, 0)
 	h.must(err)
+	h.must(h.ledger.MuteCheck(t.Context(), alerts.Mute{Check: list[4], Until: now.Add(time.Hour), Actor: list[43], Reason: list[44], At: now.Add(-time.Minute)}))
+	told, _, err := h.ledger.Incidents(t.Context(), ledger.IncidentFilter{})
+	h.must(err)
+	for _, i := range told {
+		_, err := h.ledger.AcknowledgeIncident(t.Context(), i.ID, list[45], list[46], 0)
+		h.must(err)
+	}
+	if send, _, err := h.ledger.ClaimDelivery(t.Context(), []string{"slack", "webhook"}); err != nil || send == nil {
+		t.Fatalf("nothing is to be sent: %v", err)
+	} else {
+		h.must(h.ledger.SettleDelivery(t.Context(), send, alerts.Receipt{}, &alerts.RefusedError{Why: list[47], Do: list[48]}))
+	}
 	h.sources = map[string]web.SourceState{
 		list[0]:  {State: web.SourceDown, Since: now.Add(-time.Hour), ProbedAt: now, Why: list[36], Waited: map[string]time.Duration{list[37]: time.Second}},
 		list[10]: {State: web.SourceUp, ProbedAt: now, Facts: sources.Facts{Product: list[38], Version: list[39], Notes: []string{list[40]}}}}
@@ -112,6 +128,21 @@ func TestHostileTextIsShownAndNeverRuns(t *testing.T) {
 	quiet("check")
 	refresh("check")
 	shows("check", list[4], list[7], list[6], list[8], list[16], list[17], list[33])
+	b.visit("/incidents")
+	quiet("incidents")
+	refresh("incidents")
+	shows("incidents", list[4], list[5], list[45], list[47], list[48])
+	told, _, err := h.ledger.Incidents(t.Context(), ledger.IncidentFilter{})
+	h.must(err)
+	if len(told) != 2 {
+		t.Errorf("%d incidents, want one that drifts and one that cannot be checked", len(told))
+	}
+	for _, i := range told {
+		b.visit("/incidents/" + i.ID)
+		quiet("incident")
+		refresh("incident")
+		shows("incident "+i.ID, list[4], list[5], list[15], list[41], list[42], list[43], list[44], list[45], list[46], list[47], list[48])
+	}
 	b.visit("/runs")
 	quiet("runs")
 	shows("runs", list[4], list[15], list[33])
@@ -152,10 +183,11 @@ func TestHostileTextIsShownAndNeverRuns(t *testing.T) {
 	for i, p := range list {
 		e := url.QueryEscape(p)
 		b.visit([]string{"/findings?q=" + e, "/findings?check=" + e + "&replica=" + e, "/findings?pattern=" + e + "&field=" + e, "/findings?state=" + e + "&kind=" + e,
-			"/?q=" + e + "&team=" + e + "&state=" + e, "/runs?check=" + e + "&result=" + e, "/?said=" + e, "/findings?visible=" + e}[i%8])
+			"/?q=" + e + "&team=" + e + "&state=" + e, "/runs?check=" + e + "&result=" + e, "/?said=" + e, "/findings?visible=" + e,
+			"/incidents?check=" + e + "&team=" + e, "/incidents?state=" + e + "&kind=" + e}[i%10])
 		quiet("address with " + p)
 	}
-	for _, path := range []string{"/checks/", "/findings/", "/runs/", "/"} {
+	for _, path := range []string{"/checks/", "/findings/", "/incidents/", "/runs/", "/"} {
 		b.visit(path + url.PathEscape(list[10]))
 		b.forget() // the browser calls the 404 an error
 		quiet("nothing at " + path)

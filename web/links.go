@@ -12,6 +12,8 @@ func checkURL(name string) string { return "/checks/" + url.PathEscape(name) }
 func runURL(id string) string     { return "/runs/" + url.PathEscape(id) }
 func findingURL(id string) string { return "/findings/" + url.PathEscape(id) }
 
+func incidentURL(id string) string { return "/incidents/" + url.PathEscape(id) }
+
 func findingsURL(check, replica string) string {
 	return "/findings?" + url.Values{"check": {check}, "replica": {replica}}.Encode()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"plumbline/access"
 	"plumbline/drift"
 	"plumbline/ledger"
 )
@@ -60,7 +61,7 @@ func (s *Server) confirmMany(c *gin.Context) {
 	} else {
 		n, whole, err := s.count(c.Request.Context(), findingFilter(c.PostForm))
 		if err != nil {
-			s.broken(c, err)
+			s.refused(c, err, "/findings")
 			return
 		}
 		count := several(n, "finding", "findings")
@@ -83,17 +84,18 @@ func (s *Server) confirmMany(c *gin.Context) {
 
 func (s *Server) actOnMany(c *gin.Context) {
 	act := c.PostForm("act")
-	o, err := s.observation(act, c.PostForm("until"))
+	call(c, act)
+	o, err := s.observation(c, act)
 	if err != nil {
 		s.problem(c, http.StatusBadRequest, problem{Heading: "This cannot be done", Text: err.Error(), Next: "Go back to the list and use its buttons."})
 		return
 	}
 	n := int64(0)
 	if c.PostForm("all") != "" {
-		n, err = s.o.Ledger.ActAll(c.Request.Context(), findingFilter(c.PostForm), o)
+		n, err = s.ledger.ActAll(c.Request.Context(), findingFilter(c.PostForm), o)
 	} else {
 		var changed []*drift.Finding
-		changed, err = s.o.Ledger.Act(c.Request.Context(), c.PostFormArray("id"), o, 0)
+		changed, err = s.ledger.Act(c.Request.Context(), c.PostFormArray("id"), o, 0)
 		n = int64(len(changed))
 	}
 	if err != nil {
@@ -127,7 +129,7 @@ func backToList(c *gin.Context) string {
 func (s *Server) count(ctx context.Context, f ledger.FindingFilter) (n int64, whole bool, err error) {
 	f.Limit = 500
 	for {
-		list, next, err := s.o.Ledger.Findings(ctx, f)
+		list, next, err := s.ledger.Findings(ctx, f)
 		if err != nil {
 			return 0, false, err
 		}
@@ -151,7 +153,7 @@ func (s *Server) acceptBaseline(c *gin.Context) {
 		return
 	}
 	if c.PostForm("sure") != "" {
-		n, err := s.o.Ledger.AcceptBaseline(c.Request.Context(), name, LocalUser, "")
+		n, err := s.ledger.AcceptBaseline(c.Request.Context(), name, access.ActorOf(c.Request.Context()).Name, "")
 		if err != nil {
 			s.refused(c, err, checkURL(name))
 			return
@@ -159,7 +161,7 @@ func (s *Server) acceptBaseline(c *gin.Context) {
 		c.Redirect(http.StatusSeeOther, fmt.Sprintf("%s?said=baseline.%d", checkURL(name), n))
 		return
 	}
-	edges, err := s.o.Ledger.Edges(c.Request.Context())
+	edges, err := s.ledger.Edges(c.Request.Context())
 	if err != nil {
 		s.broken(c, err)
 		return

@@ -29,7 +29,7 @@ type Metrics struct {
 	runTook, healing               *prometheus.HistogramVec
 	delay                          prometheus.Histogram
 	queryTook                      *prometheus.HistogramVec
-	throttled                      *prometheus.CounterVec
+	throttled, notifications       *prometheus.CounterVec
 }
 
 // NewMetrics makes Metrics that know no names yet; see Declare.
@@ -53,6 +53,12 @@ func NewMetrics(version string) *Metrics {
 	m.healing = histogram("healing_seconds", "How long findings were open that were then read and no longer differed.", prometheus.ExponentialBucketsRange(1, 30*24*3600, 10), "check")
 	m.queryTook = histogram("source_query_duration_seconds", "How long a source took to answer, failures included.", prometheus.ExponentialBucketsRange(0.0005, 60, 14), "source", "op")
 	m.throttled = counter("source_throttled_seconds_total", "How long reads were held back, by why.", "source", "reason")
+	m.notifications = counter("notifications_total", "What this process sent to tell people, by what became of it.", "integration", "result")
+	for _, integration := range integrations() {
+		for _, result := range notificationResults() {
+			m.notifications.WithLabelValues(integration, result)
+		}
+	}
 	m.delay = histogram("scheduler_delay_seconds", "How long after a slot plus its jitter its run was begun.", prometheus.ExponentialBucketsRange(0.01, 600, 12)).WithLabelValues().(prometheus.Histogram)
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "build_info", Help: "1; the labels say what was built."}, []string{"version", "go_version"})
 	info.WithLabelValues(version, runtime.Version()).Set(1)

@@ -121,7 +121,7 @@ func TestMetricsKeepTheContract(t *testing.T) {
 	for _, name := range []string{"build_info", "check_state", "check_last_success_timestamp_seconds", "check_interval_seconds", "check_coverage_ratio",
 		"runs_total", "run_duration_seconds", "records_compared_total", "findings_open", "finding_oldest_open_timestamp_seconds", "healing_seconds",
 		"suspects_cleared_total", "source_query_duration_seconds", "source_throttled_seconds_total", "scheduler_slots_total",
-		"scheduler_delay_seconds", "ledger_up", "ledger_size_bytes", "config_last_reload_successful", "heartbeat_timestamp_seconds"} {
+		"scheduler_delay_seconds", "notifications_total", "notification_queue_length", "ledger_up", "ledger_size_bytes", "config_last_reload_successful", "heartbeat_timestamp_seconds"} {
 		if types["plumbline_"+name] == "" {
 			t.Errorf("no metric plumbline_%s", name)
 		}
@@ -189,6 +189,7 @@ checks:
 		m.SuspectsCleared(name, 1)
 		m.Healed(name, time.Second)
 	}
+	m.Notified(canary, canary)
 	for _, name := range []string{canary, "shop"} {
 		m.Queried(sources.Query{Source: name, Op: canary, Err: errors.New(canary)})
 		m.Waited(sources.Wait{Source: name, Cause: canary, Reason: canary, For: time.Second})
@@ -198,10 +199,11 @@ checks:
 		"check": {"hostile", "broken"}, "source": {"shop"},
 		"state":   {"in_sync", "drifted", "unknown", "confirmed", "regressed", "acknowledged", "muted", "fixing"},
 		"health":  {"ok", "failing", "stale", "paused"},
-		"trigger": {"schedule", "catch-up", "manual", "other"}, "result": {"clean", "drift", "incomplete", "error", "cancelled", "other"},
-		"outcome": {"equal", "mismatch", "missing", "extra", "duplicate", "unreadable", "skipped", "run", "missed", "other"},
-		"kind":    {"mismatch", "missing", "extra", "duplicate", "unreadable"},
-		"op":      {"scan", "lookup", "describe", "count", "split", "explain", "probe", "other"}, "reason": {"rate", "retry", "other"},
+		"trigger": {"schedule", "catch-up", "manual", "other"}, "result": {"clean", "drift", "incomplete", "error", "cancelled", "other", "sent", "found", "retried", "lost", "gone", "refused"},
+		"outcome":     {"equal", "mismatch", "missing", "extra", "duplicate", "unreadable", "skipped", "run", "missed", "other"},
+		"kind":        {"mismatch", "missing", "extra", "duplicate", "unreadable", "drift", "cannot_check"},
+		"integration": {"slack", "webhook", "other"},
+		"op":          {"scan", "lookup", "describe", "count", "split", "explain", "probe", "other"}, "reason": {"rate", "retry", "other"},
 		"version": {"v0"},
 	}
 	for _, s := range samples {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"plumbline/access"
+	"plumbline/alerts"
 	"plumbline/drift"
 	"plumbline/ledger"
 )
@@ -37,6 +38,9 @@ func newLedgerMetrics(o Options) *ledgerMetrics {
 	add("suspects_pending", "Differences that are not yet confirmed or cleared.", "check")
 	add("findings_open", "Open findings; none is told for confirmed ones alone.", "check", "kind", "state")
 	add("finding_oldest_open_timestamp_seconds", "When the oldest open finding was first seen; absent where none is open.", "check")
+	add("check_muted", "1 while nothing new is told of the check, and else 0.", "check")
+	add("incidents_open", "Incidents that are not resolved, acknowledged ones included.", "kind")
+	add("notification_queue_length", "Messages that are still to be sent.", "integration")
 	add("source_up", "1 where the source answered when it was last asked, 0 where it did not; absent before.", "source")
 	add("source_replication_lag_seconds", "How far behind a source's standby is, where it says.", "source")
 	add("ledger_up", "1 where the ledger can be read and written.")
@@ -83,6 +87,7 @@ func (m *ledgerMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	send("ledger_size_bytes", float64(known.size))
 	send("heartbeat_timestamp_seconds", stamp(known.heartbeat))
+	m.sendAlerts(send, declared, &known)
 	for i := range declared.Checks {
 		m.sendCheck(send, &declared.Checks[i], known.edges)
 	}
@@ -108,6 +113,9 @@ type reading struct {
 	edges     map[edgeName]ledger.Edge
 	size      int64
 	heartbeat time.Time
+	incidents ledger.IncidentCounts
+	mutes     map[string]*alerts.Mute
+	outlets   []ledger.OutletState
 }
 
 func (m *ledgerMetrics) read(ctx context.Context) (r reading, err error) {
@@ -117,7 +125,16 @@ func (m *ledgerMetrics) read(ctx context.Context) (r reading, err error) {
 	if r.size, err = m.Ledger.Size(ctx); err != nil {
 		return r, err
 	}
-	if r.edges, err = (&api{Options: m.Options}).edges(ctx); err != nil {
+	if r.edges, err = (&api{Options: m.Options, Ledger: shownLedger{m.Ledger}}).edges(ctx); err != nil {
+		return r, err
+	}
+	if r.incidents, err = m.Ledger.OpenIncidents(ctx); err != nil {
+		return r, err
+	}
+	if r.mutes, err = m.Ledger.Mutes(ctx); err != nil {
+		return r, err
+	}
+	if r.outlets, err = m.Ledger.Outlets(ctx); err != nil {
 		return r, err
 	}
 	processes, err := m.Ledger.Processes(ctx)
@@ -130,7 +147,7 @@ func (m *ledgerMetrics) read(ctx context.Context) (r reading, err error) {
 }
 
 func (m *ledgerMetrics) sendCheck(send func(string, float64, ...string), c *DeclaredCheck, known map[edgeName]ledger.Edge) {
-	body := (&api{Options: m.Options}).checkBody(c, known)
+	body := (&api{Options: m.Options}).checkBody(context.Background(), c, known)
 	for word, state := range map[string]drift.Consistency{"in_sync": drift.InSync, "drifted": drift.Drifted, "unknown": drift.Unknown} {
 		send("check_state", flag(body.Consistency == string(state)), c.Name, word)
 	}
@@ -172,6 +189,12 @@ func (m *ledgerMetrics) sendCheck(send func(string, float64, ...string), c *Decl
 
 // serveMetrics adds /metrics.
 func serveMetrics(routes *routes, o Options) {
+	routes.reads("/metrics", access.Scrape, gin.WrapH(MetricsHandler(o)))
+}
+
+// MetricsHandler answers with the metrics, to whoever reaches it: it is for an
+// address of its own.
+func MetricsHandler(o Options) http.Handler {
 	o = o.withDefaults()
 	gatherers := prometheus.Gatherers{}
 	if o.Metrics != nil {
@@ -179,6 +202,5 @@ func serveMetrics(routes *routes, o Options) {
 	}
 	ofLedger := prometheus.NewRegistry()
 	ofLedger.MustRegister(newLedgerMetrics(o))
-	handler := promhttp.HandlerFor(append(gatherers, ofLedger), promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 2 * scrapeWithin})
-	routes.reads("/metrics", access.Scrape, gin.WrapH(http.Handler(handler)))
+	return promhttp.HandlerFor(append(gatherers, ofLedger), promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 2 * scrapeWithin})
 }

@@ -3,8 +3,12 @@ package web
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"time"
 
+	"plumbline/access"
+	"plumbline/auditor"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
@@ -17,6 +21,21 @@ type Options struct {
 	// Auditor acts on what people ask for; nil where nobody works here, as in a
 	// command beside which nothing serves. What needs one is then refused.
 	Auditor Auditor
+	// Desk is where people act on incidents and checks; nil is one at which nobody
+	// works, where incidents are acknowledged and checks muted and nothing is run.
+	Desk *auditor.Desk
+	// Actor is who asks where the handler is called in this very process, as by a
+	// command on the ledger itself; nil where requests come over a network, and
+	// say by cookie or token who asks.
+	Actor *access.Actor
+	// Slack takes what Slack sends, at /slack/interactions and /slack/commands. It
+	// verifies the signatures itself; nil is nobody, and those paths are not there.
+	Slack http.Handler
+	// PublicURL is where people reach the pages, such as https://plumbline.example.com;
+	// "" is this machine alone.
+	PublicURL string
+	// TrustedProxies may say on whose behalf they ask, in X-Forwarded-For; none by default.
+	TrustedProxies []netip.Prefix
 	// Declared is the configuration in force. It is asked for with each request.
 	Declared func() *Declared
 	// Sources is what was last seen of each source, by name; nil is nothing.
@@ -44,6 +63,9 @@ type Auditor interface {
 	Recheck(ctx context.Context, finding, actor string) (*drift.Finding, error)
 	Cancel(ctx context.Context, run, actor string) (*ledger.Run, error)
 	Resume(ctx context.Context, run, actor string) (*ledger.Run, error)
+	// Reveal reads a finding's record now, on both sides, and returns what differs
+	// with the values that masks cover. It keeps nothing.
+	Reveal(ctx context.Context, finding string) (*drift.Revealed, error)
 	// Next is when a check is next due; zero where it has no schedule.
 	Next(check string) time.Time
 }
@@ -152,10 +174,6 @@ const (
 	SourceUnknown = "unknown" // not asked yet
 )
 
-// LocalUser is the actor of whoever uses the pages, the API or a command: until
-// people sign in, it is anybody on this machine.
-const LocalUser = "local user"
-
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -168,6 +186,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Sources == nil {
 		o.Sources = func() map[string]SourceState { return nil }
+	}
+	if o.Desk == nil && o.Ledger != nil {
+		o.Desk = auditor.NewDesk(o.Ledger, nil, o.Now)
 	}
 	if o.Declared == nil {
 		o.Declared = func() *Declared { return &Declared{} }

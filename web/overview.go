@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"plumbline/alerts"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
@@ -35,7 +36,7 @@ type checkRow struct {
 	Check, URL, Sub         string
 	Owner, Replica          string
 	State, Health           sign
-	Why, Pending            string
+	Why, Pending, Muted     string
 	Coverage, CoverageTitle string
 	Open, OpenURL, NotKept  string
 	Strip                   strip
@@ -71,8 +72,11 @@ type scene struct {
 	// the checks that are shown alone, which may be few of many.
 	history func(check string) ([]ledger.Bucket, error)
 	sources map[string]SourceState
-	beat    time.Time // the last sign of life of any process
-	now     time.Time
+	// incidents are those that are open, mutes those that are kept, by check.
+	incidents ledger.IncidentCounts
+	mutes     map[string]*alerts.Mute
+	beat      time.Time // the last sign of life of any process
+	now       time.Time
 }
 
 // edgeView is one edge of a configured check with what is remembered of it.
@@ -155,7 +159,9 @@ func overview(s *scene, query url.Values) (overviewView, error) {
 		if err := s.recall(&chosen[i]); err != nil {
 			return v, err
 		}
-		v.Rows = append(v.Rows, rowOf(&chosen[i], s.now))
+		row := rowOf(&chosen[i], s.now)
+		row.Muted = mutedFor(s.mutes[row.Check], s.now)
+		v.Rows = append(v.Rows, row)
 	}
 	if len(chosen) > rowsPerPage {
 		v.Pager.Words = fmt.Sprintf("%d to %d of %d", begin+1, end, len(chosen))
@@ -280,18 +286,18 @@ func tiles(edges []edgeView, s *scene) []tile {
 		cannot.Tone, cannot.More = "idle", "something is known of every edge"
 	}
 	list := []tile{
-		drifting, cannot,
+		incidentTile(s.incidents), drifting, cannot,
 		{Name: "In sync", Number: exact(inSync), Tone: "ok", Icon: "ok", URL: "/?state=in-sync", More: several(failing, "edge is", "edges are") + " failing or stale"},
 		{Name: "Open findings", Number: exact(open), Tone: "idle", Icon: "eye", URL: "/findings", More: exact(confirmed) + " not yet looked at"},
 	}
 	if failing == 0 {
-		list[2].More = "no edge is failing or stale"
+		list[3].More = "no edge is failing or stale"
 	}
 	if omitted > 0 {
-		list[3].More += ", + " + exact(omitted) + " not kept"
+		list[4].More += ", + " + exact(omitted) + " not kept"
 	}
 	if len(edges) == 0 {
-		for i := range 3 {
+		for i := range 4 {
 			list[i].More = "no check is configured"
 		}
 	}

@@ -22,8 +22,14 @@ func shopPages(h *history) map[string]string {
 	if len(runs) == 0 || len(list) == 0 {
 		h.t.Fatalf("%d runs and %d findings", len(runs), len(list))
 	}
+	open, _, err := h.ledger.Incidents(h.t.Context(), ledger.IncidentFilter{Check: "orders-in-search", State: "open"})
+	h.must(err)
+	if len(open) != 1 {
+		h.t.Fatalf("%d open incidents", len(open))
+	}
+	drift := open[0]
 	return map[string]string{"overview": "/", "check": "/checks/orders-in-search", "findings": "/findings?check=orders-in-search", "finding": "/findings/" + list[0].ID + "?visible=1",
-		"runs": "/runs", "run": "/runs/" + runs[0].ID, "sources": "/sources", "missing": "/nowhere"}
+		"incidents": "/incidents", "incident": "/incidents/" + drift.ID, "runs": "/runs", "run": "/runs/" + runs[0].ID, "sources": "/sources", "missing": "/nowhere"}
 }
 
 func get(t testing.TB, url string) (status int, body string) {
@@ -47,14 +53,16 @@ func TestPagesSayWhatTheLedgerHolds(t *testing.T) {
 	home := h.serve(nil).URL
 	pages := shopPages(h)
 	for name, wants := range map[string][]string{
-		"overview": {"orders-in-search", "Drifted", "Unknown", "In sync", "connection refused", "suspects pending", "in 3 min"},
-		"check":    {"Orders found in the search", "fulfilment", "wiki.example.com", "status: owner &#34;paid&#34; replica &#34;pending&#34;", "missing in the replica", "public.orders", "running"},
-		"findings": {"F-", "id=91827364501", "acknowledged", "muted", "confirmed", "Next"},
-		"finding":  {"129.90", "119.90", "stale", "Timeline", "id=", "9182736450192930"},
-		"runs":     {"orders-in-search", "incomplete", "error", "running"},
-		"run":      {"120 segments", "replica lag 3.5 s", "Cancel", "ranges"},
-		"sources":  {"down", "connection refused", "can write", "prices-in-baskets", "12 s replica lag", "standby"},
-		"missing":  {"no such page", "Overview"},
+		"overview":  {"orders-in-search", "Drifted", "Unknown", "In sync", "connection refused", "suspects pending", "in 3 min"},
+		"check":     {"Orders found in the search", "fulfilment", "wiki.example.com", "status: owner &#34;paid&#34; replica &#34;pending&#34;", "missing in the replica", "public.orders", "running"},
+		"findings":  {"F-", "id=91827364501", "acknowledged", "muted", "confirmed", "Next"},
+		"finding":   {"129.90", "119.90", "stale", "Timeline", "id=", "9182736450192930"},
+		"incidents": {"orders-in-search", "cannot check", "Resolved of late", "growing", "acknowledged"},
+		"incident":  {"By field", "status", "What would put it right", "Slack #fulfilment", "up to date", "not told", "runbook", "Muted by ada", "the importer is being mended", "grew"},
+		"runs":      {"orders-in-search", "incomplete", "error", "running"},
+		"run":       {"120 segments", "replica lag 3.5 s", "Cancel", "ranges"},
+		"sources":   {"down", "connection refused", "can write", "prices-in-baskets", "12 s replica lag", "standby"},
+		"missing":   {"no such page", "Overview"},
 	} {
 		status, body := get(t, home+pages[name])
 		if want := map[string]int{"missing": 404}[name]; status != 200 && status != want {

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -10,6 +11,10 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"plumbline/alerts"
+
+	"plumbline/access"
 )
 
 //go:embed templates/*.html
@@ -17,13 +22,14 @@ var templateFiles embed.FS
 
 // pageNames are the templates that lay out a page; each defines "body".
 func pageNames() []string {
-	return []string{"overview", "check", "findings", "finding", "confirm", "runs", "run", "sources", "problem"}
+	return []string{"overview", "check", "incidents", "incident", "findings", "finding", "reveal", "confirm", "runs", "run", "sources", "problem",
+		"login", "setup", "account", "token", "access", "audit", "link"}
 }
 
 func parseTemplates() (map[string]*template.Template, error) {
 	pages := map[string]*template.Template{}
 	for _, name := range pageNames() {
-		page, err := template.ParseFS(templateFiles, "templates/layout.html", "templates/runtable.html", "templates/"+name+".html")
+		page, err := template.ParseFS(templateFiles, "templates/layout.html", "templates/runtable.html", "templates/incidenttable.html", "templates/tokentable.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)
 		}
@@ -45,6 +51,27 @@ type frame struct {
 	Version string
 	Said    *notice
 	Trouble []notice // what concerns every page
+	Who     who
+	May     may
+}
+
+// who is whoever looks at the page.
+type who struct {
+	Name, Role string
+	SignedIn   bool
+	Open       bool // nobody need sign in: there are no accounts
+}
+
+// may says what of a page's buttons is for whoever looks.
+type may struct{ View, Values, Act, Reveal, Approve, Audit, Manage bool }
+
+func mayOf(a access.Actor) may {
+	return may{View: a.May(access.View), Values: a.May(access.Values), Act: a.May(access.Act), Reveal: a.May(access.Reveal),
+		Approve: a.May(access.Approve), Audit: a.May(access.Audit), Manage: a.May(access.Manage)}
+}
+
+func whoOf(a access.Actor) who {
+	return who{Name: a.Name, Role: string(a.Role), SignedIn: a.Account != "", Open: !a.Anonymous() && a.Account == "" && a.Token == ""}
 }
 
 type navLink struct {
@@ -66,8 +93,23 @@ func (s *Server) frame(c *gin.Context, title, section string, live ...string) fr
 		}
 		f.Live += "#" + id
 	}
-	for _, link := range []navLink{{Name: "Overview", URL: "/"}, {Name: "Findings", URL: "/findings"}, {Name: "Runs", URL: "/runs"}, {Name: "Sources", URL: "/sources"}} {
+	actor := access.ActorOf(c.Request.Context())
+	f.Who, f.May = whoOf(actor), mayOf(actor)
+	f.Said = said(c.Query("said"))
+	if !f.May.View {
+		return f // and nothing of what goes on
+	}
+	for _, link := range []navLink{{Name: "Overview", URL: "/"}, {Name: "Incidents", URL: "/incidents"}, {Name: "Findings", URL: "/findings"}, {Name: "Runs", URL: "/runs"}, {Name: "Sources", URL: "/sources"}, {Name: "Audit log", URL: "/audit"}} {
+		if link.URL == "/audit" && !f.May.Audit {
+			continue
+		}
 		link.Current = link.URL == section
+		if link.URL == "/incidents" {
+			incidents := s.openIncidents(c.Request.Context())
+			if open := incidents.Of(); open > 0 {
+				link.Count, link.Hot = exact(open), incidents.Of(alerts.Open) > 0
+			}
+		}
 		if link.URL == "/findings" {
 			if open := s.openFindings(c); open > 0 {
 				link.Count, link.Hot = exact(open), true
@@ -75,7 +117,6 @@ func (s *Server) frame(c *gin.Context, title, section string, live ...string) fr
 		}
 		f.Nav = append(f.Nav, link)
 	}
-	f.Said = said(c.Query("said"))
 	declared := s.o.Declared()
 	if why := declared.LastReloadError; why != "" {
 		f.Trouble = append(f.Trouble, notice{"warn", "warn", "The configuration was changed and cannot be used; the last good one stays in force. " + s.o.Lens.Scrub(why)})
@@ -83,6 +124,7 @@ func (s *Server) frame(c *gin.Context, title, section string, live ...string) fr
 	for _, text := range declared.Notices {
 		f.Trouble = append(f.Trouble, notice{"warn", "warn", text})
 	}
+	f.Trouble = append(f.Trouble, s.undelivered(c)...)
 	return f
 }
 
@@ -112,7 +154,7 @@ type problem struct {
 type pageLink struct{ Name, URL string }
 
 func (s *Server) problem(c *gin.Context, status int, p problem) {
-	if len(p.Links) == 0 {
+	if len(p.Links) == 0 && access.ActorOf(c.Request.Context()).May(access.View) {
 		p.Links = []pageLink{{"Overview", "/"}, {"Findings", "/findings"}}
 	}
 	s.render(c, status, "problem", problemView{Page: s.frame(c, p.Heading, ""), Problem: p})
@@ -123,8 +165,12 @@ func (s *Server) broken(c *gin.Context, err error) {
 	if c.Request.Context().Err() != nil {
 		return // nobody waits for the answer
 	}
+	if denied, ok := errors.AsType[*access.DeniedError](err); ok {
+		s.denied(c, denied)
+		return
+	}
 	s.o.Log.Error("answer a page", "path", c.Request.URL.Path, "error", err)
-	s.problem(c, http.StatusServiceUnavailable, problem{Heading: "The ledger does not answer", Text: err.Error(),
+	s.problem(c, http.StatusServiceUnavailable, problem{Heading: "The ledger does not answer", Text: s.o.textFor(c.Request.Context(), err.Error()),
 		Next:  "Runs go on and are recorded once it does. Try again; if it stays so, ask /readyz and look at the log.",
 		Links: []pageLink{{"Try again", c.Request.URL.RequestURI()}, {"Overview", "/"}}})
 }

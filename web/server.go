@@ -13,20 +13,27 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"plumbline/access"
+	"plumbline/ledger"
 )
 
 // Server answers HTTP. It is safe for many goroutines.
 type Server struct {
 	o      Options
+	ledger shownLedger // which shows what whoever asks may see
+	guard  *guard
 	assets *assets
 	pages  map[string]*template.Template
 	engine *gin.Engine
-	open   openCount
+	// What every page shows of the ledger.
+	open      glance[int64]
+	incidents glance[ledger.IncidentCounts]
+	outlets   glance[[]ledger.OutletState]
 }
 
 // New makes a server. It fails where the binary was built without its assets.
 func New(o Options) (*Server, error) {
 	s := &Server{o: o.withDefaults()}
+	s.ledger = shownLedger{s.o.Ledger}
 	var err error
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, err
@@ -44,15 +51,21 @@ func (s *Server) Handler() http.Handler { return s.engine }
 func (s *Server) routes() (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
-	if err := e.SetTrustedProxies(nil); err != nil {
-		return nil, fmt.Errorf("trust no proxy: %w", err)
-	}
-	e.UseRawPath, e.UnescapePathValues = true, true // names of checks may hold a slash
-	e.HandleMethodNotAllowed = true
 	routes := newRoutes(e)
-	e.Use(gin.CustomRecovery(s.recovered), protect, ownHost, sameOrigin(), newGuard(s.o, routes).admit)
+	s.guard = newGuard(s.o, routes)
+	s.guard.refuse = s.denied
+	e.Use(gin.CustomRecovery(s.recovered))
+	if err := s.guard.stand(e); err != nil {
+		return nil, err
+	}
 	routes.reads("/static/*file", access.Public, gin.WrapF(s.assets.serve))
 	s.pageRoutes(routes)
+	s.accessRoutes(routes)
+	if s.o.Slack != nil {
+		for _, path := range []string{"/slack/interactions", "/slack/commands"} {
+			routes.acts(path, access.Public, slackAction, gin.WrapH(s.o.Slack))
+		}
+	}
 	if err := programRoutes(routes, s.o); err != nil {
 		return nil, err
 	}
@@ -70,16 +83,22 @@ func (s *Server) routes() (*gin.Engine, error) {
 	return e, nil
 }
 
+// slackAction is what the audit log calls what Slack sends. Who asks is known by
+// its signature alone: no cookie and no origin stands for it.
+const slackAction = "slack request"
+
 func (s *Server) pageRoutes(r *routes) {
 	r.reads("/", access.View, s.getOverview)
 	r.reads("/checks/:name", access.View, s.getCheck)
 	r.acts("/checks/:name/runs", access.Act, "run", s.postRun)
 	r.acts("/checks/:name/baseline", access.Act, "accept baseline", s.acceptBaseline)
+	s.incidentRoutes(r)
 	r.reads("/findings", access.View, s.getFindings)
 	r.acts("/findings/many", access.Act, "ask about many", s.confirmMany)
 	r.acts("/findings/many/do", access.Act, "act on many", s.actOnMany)
 	r.reads("/findings/:id", access.View, s.getFinding)
 	r.acts("/findings/:id/:act", access.Act, "act on finding", s.actOnOne)
+	r.acts("/findings/:id/reveal", access.Reveal, "reveal", s.postReveal)
 	r.reads("/runs", access.View, s.getRuns)
 	r.reads("/runs/:id", access.View, s.getRun)
 	r.acts("/runs/:id/:act", access.Act, "act on run", s.actOnRun)

@@ -1,9 +1,13 @@
 package web_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"plumbline/access"
+	"plumbline/alerts"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
@@ -53,10 +57,39 @@ func lateOrders(n int) []checks.Difference {
 	return append(list, oneSided(checks.Missing, 77))
 }
 
+// shopTold has people told on Slack alone, and some of them act.
+func shopTold(h *history) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	h.must(h.ledger.MuteCheck(ctx, alerts.Mute{Check: "orders-in-search", Until: shopNow().Add(3 * time.Hour), Actor: "ada", Reason: "the importer is being mended", At: shopNow().Add(-5 * time.Minute)}))
+	open, _, err := h.ledger.Incidents(ctx, ledger.IncidentFilter{Check: "customers-in-billing", State: "open"})
+	h.must(err)
+	for _, i := range open {
+		_, err := h.ledger.AcknowledgeIncident(ctx, i.ID, "ada", "asked the customer", 0)
+		h.must(err)
+	}
+	for sent := 0; ; sent++ {
+		d, next, err := h.ledger.ClaimDelivery(ctx, []string{"slack"})
+		h.must(err)
+		switch {
+		case d != nil:
+			h.must(h.ledger.SettleDelivery(ctx, d, alerts.Receipt{Ref: alerts.Ref{Channel: "C0" + strings.ToUpper(d.Target.Address[1:]), TS: fmt.Sprintf("%d.%06d", h.clock.now().Unix(), sent)}}, nil))
+		case next.IsZero() || next.After(shopNow().Add(30*time.Second)):
+			h.clock.set(shopNow())
+			return
+		default:
+			h.clock.set(next)
+		}
+	}
+}
+
 // shop is a day of a shop with several services: most of it is well, orders began
 // to drift an hour ago, one store is down, and one run is under way.
 func shop(t testing.TB) *history {
 	h := newHistory(t, shopNow().Add(-24*time.Hour), shopDeclared())
+	h.targets = func(c *web.DeclaredCheck) []alerts.Target {
+		return []alerts.Target{{Integration: "slack", Address: "#" + c.Team}, {Integration: "webhook", Address: "oncall"}}
+	}
 	customer := mismatch(41, "email", "ada@example.com", "ada@example.org")
 	customer.Fields[0].Mask = checks.MaskPartial
 	begin := shopNow().Add(-24 * time.Hour)
@@ -86,7 +119,14 @@ func shop(t testing.TB) *history {
 		h.run("prices-in-baskets", "basket", baskets)
 		h.run("products-in-search", "search", pass{equal: 20_418, took: 3 * time.Second})
 		if half > 18 {
-			h.run("stock-in-catalog", "catalog", pass{equal: 5_120, took: time.Second})
+			stock := pass{equal: 5_120, took: time.Second}
+			if half == 25 {
+				stock.differ = []checks.Difference{mismatch(12, "quantity", "4", "5"), mismatch(13, "quantity", "0", "1")}
+			}
+			h.run("stock-in-catalog", "catalog", stock)
+			if half == 26 {
+				h.heal("stock-in-catalog", "catalog")
+			}
 		}
 	}
 	h.clock.set(shopNow().Add(-95 * time.Second))
@@ -98,7 +138,7 @@ func shop(t testing.TB) *history {
 	list, _, err := h.ledger.Findings(t.Context(), ledger.FindingFilter{Check: "orders-in-search", State: "open", Limit: 9})
 	h.must(err)
 	for i, f := range list {
-		o := drift.Observation{Event: drift.Acknowledge, At: shopNow().Add(-9 * time.Minute), Actor: web.LocalUser}
+		o := drift.Observation{Event: drift.Acknowledge, At: shopNow().Add(-9 * time.Minute), Actor: access.LocalUser}
 		if i%3 == 2 {
 			o.Event, o.Until = drift.Mute, shopNow().Add(24*time.Hour)
 		}
@@ -107,6 +147,7 @@ func shop(t testing.TB) *history {
 			h.must(err)
 		}
 	}
+	shopTold(h)
 	lag := 120 * time.Millisecond
 	asked := shopNow().Add(-8 * time.Second)
 	up := func(latency time.Duration, product, version string) web.SourceState {

@@ -29,7 +29,7 @@ type sourceRow struct {
 }
 
 func (s *Server) getSources(c *gin.Context) {
-	v := sourcesPage(s.o.Declared(), s.o.Sources(), s.now())
+	v := sourcesPage(s.o.Declared(), s.o.sourcesFor(c.Request.Context()), s.now())
 	v.Page = s.frame(c, "Sources", "/sources", "live-sources")
 	s.render(c, http.StatusOK, "sources", v)
 }

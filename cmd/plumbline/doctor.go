@@ -17,15 +17,27 @@ import (
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var ready string
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what Plumbline needs here, and say what to do about what is missing",
 		Long: `Check what Plumbline needs here: a valid configuration, the environment
 variables it names, sources that answer, a clock, a temporary directory and time
-zones. Every line says what to do. Exit code 2 where something keeps runs from working.`,
-		Args: atMost(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.doctor(cmd.Context()) },
+zones. Every line says what to do. Exit code 2 where something keeps runs from working.
+
+With --ready it asks one that serves whether it is ready, and nothing else: 0
+where it is, 2 where not. Containers and load balancers ask so.`,
+		Example: "  plumbline doctor -c plumbline.yaml\n  plumbline doctor --ready http://127.0.0.1:8080",
+		Args:    atMost(0),
 	}
+	cmd.Flags().StringVar(&ready, "ready", "", "only ask the one that serves at this address whether it is ready")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flags().Changed("ready") {
+			return c.askReady(cmd.Context(), ready)
+		}
+		return c.doctor(cmd.Context())
+	}
+	return cmd
 }
 
 // examination is what doctor found so far.

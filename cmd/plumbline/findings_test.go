@@ -46,7 +46,7 @@ func TestCommandsBesideAService(t *testing.T) {
 func TestLengths(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"90m": "1h30m0s", "2h": "2h0m0s", "7d": "168h0m0s", "0h": "", "-1h": "", "d": "", "99999d": "", "soon": ""} {
-		d, err := parseLength(text)
+		d, err := parseLength("--for", text)
 		if got := d.String(); err == nil && got != want || err != nil && want != "" {
 			t.Errorf("%s: got %s, %v, want %q", text, got, err, want)
 		}

@@ -41,7 +41,7 @@ func (c *cli) muteEnd(until, length string) (at time.Time, err error) {
 	case (until == "") == (length == ""):
 		return at, errors.New("say how long: --for 2h, or --until 2027-01-31")
 	case length != "":
-		d, err := parseLength(length)
+		d, err := parseLength("--for", length)
 		if err != nil {
 			return at, err
 		}
@@ -64,8 +64,8 @@ func (c *cli) muteEnd(until, length string) (at time.Time, err error) {
 // longestMute is how long a mute may be.
 const longestMute = 3650 * 24 * time.Hour
 
-// parseLength reads 90m, 2h or 7d.
-func parseLength(text string) (time.Duration, error) {
+// parseLength reads 90m, 2h or 7d, as a flag has it.
+func parseLength(flag, text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
@@ -75,9 +75,9 @@ func parseLength(text string) (time.Duration, error) {
 	}
 	switch {
 	case err != nil || d <= 0:
-		return 0, fmt.Errorf("--for %q: want a length such as 90m, 2h or 7d", text)
+		return 0, fmt.Errorf("%s %q: want a length such as 90m, 2h or 7d", flag, text)
 	case d > longestMute:
-		return 0, fmt.Errorf("--for %q is more than ten years: want a shorter length", text)
+		return 0, fmt.Errorf("%s %q is more than ten years: want a shorter length", flag, text)
 	}
 	return d, nil
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,7 +27,10 @@ import (
 type client struct {
 	do    func(*http.Request) (*http.Response, error)
 	base  string
-	close func() error
+	token string // "" where none is needed
+	// ledger is the one that the API works on.
+	ledger *ledger.Ledger
+	close  func() error
 	// warnOfCheck says so where a check that is asked for is not configured: what
 	// is remembered of one that was can be asked for all the same.
 	warnOfCheck func(name string)
@@ -43,20 +45,15 @@ func (c *cli) client(ctx context.Context) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := config.Ledger.Reveal()
-	if path, ok := strings.CutPrefix(address, "sqlite://"); ok {
-		path, _, _ = strings.Cut(path, "?")
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no ledger yet (%s): plumbline serve makes it, and remembers what it finds in it", path)
-		}
-	}
-	l, err := ledger.Open(ctx, address, ledger.Options{Now: c.now})
+	l, err := c.openLedger(ctx, config, false)
 	if err != nil {
-		return nil, fmt.Errorf("open the ledger: %w", err)
+		return nil, err
 	}
-	beside, err := c.serving(ctx, l)
+	token := &commandToken{ledger: l, plain: c.getenv("PLUMBLINE_TOKEN"), now: c.now}
+	close := func() error { return errors.Join(token.close(ctx), l.Close()) }
+	beside, err := c.serving(ctx, l, token)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("look for a running plumbline serve: %w", err), l.Close())
+		return nil, errors.Join(fmt.Errorf("look for a running plumbline serve: %w", err), close())
 	}
 	warn := func(name string) {
 		if words := notConfigured(config, name); words != "" {
@@ -66,15 +63,16 @@ func (c *cli) client(ctx context.Context) (*client, error) {
 	if beside != nil {
 		c.console.Note(fmt.Sprintf("through plumbline serve at %s (process %d)", beside.Listen, beside.PID))
 		remote := &http.Client{Timeout: time.Minute}
-		return &client{do: remote.Do, base: "http://" + beside.Listen, close: l.Close, warnOfCheck: warn}, nil
+		return &client{do: remote.Do, base: "http://" + beside.Listen, token: token.plain, ledger: l, close: close, warnOfCheck: warn}, nil
 	}
+	actor := operator()
 	declared := service.Declare(config, c.now())
-	handler, err := web.NewAPI(web.Options{Ledger: l, Declared: func() *web.Declared { return declared }, Version: thisBuild().Version, Now: c.now,
+	handler, err := web.NewAPI(web.Options{Ledger: l, Declared: func() *web.Declared { return declared }, Version: thisBuild().Version, Now: c.now, Actor: &actor,
 		Lens: drift.Lens{Masker: drift.NewMasker(l.MaskKey()), Scrub: c.scrub}})
 	if err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, errors.Join(err, close())
 	}
-	return &client{do: inProcess(handler), base: "http://localhost", close: l.Close, warnOfCheck: warn}, nil
+	return &client{do: inProcess(handler), base: "http://localhost", ledger: l, close: close, warnOfCheck: warn}, nil
 }
 
 // notConfigured says that a check is not configured, and what was probably meant;
@@ -92,7 +90,7 @@ func notConfigured(config *configs.Config, name string) string {
 
 // serving finds a live plumbline serve of this machine on the same ledger whose
 // API answers; nil where there is none.
-func (c *cli) serving(ctx context.Context, l *ledger.Ledger) (*ledger.Process, error) {
+func (c *cli) serving(ctx context.Context, l *ledger.Ledger, token *commandToken) (*ledger.Process, error) {
 	processes, err := l.Processes(ctx)
 	if err != nil {
 		return nil, err
@@ -106,7 +104,10 @@ func (c *cli) serving(ctx context.Context, l *ledger.Ledger) (*ledger.Process, e
 		if p.Listen == "" || p.Host != here || c.now().Sub(p.Heartbeat) > aliveFor {
 			continue
 		}
-		if answersAs(ctx, p) {
+		if err := token.make(ctx); err != nil {
+			return nil, err
+		}
+		if answersAs(ctx, p, token.plain) {
 			return p, nil
 		}
 	}
@@ -115,10 +116,10 @@ func (c *cli) serving(ctx context.Context, l *ledger.Ledger) (*ledger.Process, e
 
 // answersAs says whether the API at a process's address is that process's: one
 // that was killed stays on the list for a while, and another may listen there by then.
-func answersAs(ctx context.Context, p *ledger.Process) bool {
+func answersAs(ctx context.Context, p *ledger.Process, token string) bool {
 	remote := &http.Client{Timeout: 2 * time.Second}
 	var summary web.SummaryBody
-	if err := (&client{do: remote.Do, base: "http://" + p.Listen}).get(ctx, "/summary", nil, &summary); err != nil {
+	if err := (&client{do: remote.Do, base: "http://" + p.Listen, token: token}).get(ctx, "/summary", nil, &summary); err != nil {
 		return false
 	}
 	return slices.ContainsFunc(summary.Processes, func(known web.ProcessBody) bool { return known.ID == p.ID })
@@ -176,6 +177,11 @@ func (cl *client) ask(ctx context.Context, method, path string, body, out any) e
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if cl.token != "" {
+		request.Header.Set("Authorization", "Bearer "+cl.token)
+	} else {
+		request.Header.Set("Origin", cl.base) // no page of another's sent this
+	}
 	answer, err := cl.do(request)
 	if err != nil {
 		return fmt.Errorf("ask plumbline serve: %w", err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"plumbline/configs"
+	"plumbline/sources"
 )
 
 // secrets are texts that must not be shown. Adapters do not print them; this
@@ -14,12 +15,15 @@ import (
 type secrets struct{ replacer *strings.Replacer }
 
 // secretsOf gathers the addresses of all sources and of the ledger and what is
-// secret in them, in the spellings in which a message could hold it, besides
+// secret in them, tokens and keys, in the spellings in which a message could hold it, besides
 // those known before.
 func secretsOf(config *configs.Config, known ...string) (secrets, []string) {
 	all := append(slices.Clone(known), secretsIn(config.Ledger.Reveal())...)
 	for _, s := range config.Sources {
 		all = append(all, secretsIn(s.URL.Reveal())...)
+	}
+	for _, secret := range wholeSecrets(config) {
+		all = append(all, spellings(secret.Reveal())...)
 	}
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) // an address before the password in it
 	all = slices.Compact(all)
@@ -28,6 +32,19 @@ func secretsOf(config *configs.Config, known ...string) (secrets, []string) {
 		pairs = append(pairs, text, "***")
 	}
 	return secrets{strings.NewReplacer(pairs...)}, all
+}
+
+// wholeSecrets are texts of which nothing may be shown: tokens, keys, and the
+// addresses of webhooks, which let whoever knows them send.
+func wholeSecrets(config *configs.Config) []sources.Secret {
+	all := []sources.Secret{config.Access.AuditKey, config.Access.DataKey}
+	if s := config.Alerts.Slack; s != nil {
+		all = append(all, s.Token, s.SigningSecret, s.AppToken)
+	}
+	for _, w := range config.Alerts.Webhooks {
+		all = append(all, w.URL, w.Secret)
+	}
+	return all
 }
 
 // keep remembers what is secret in a configuration, and goes on to hide what was

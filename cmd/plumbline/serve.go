@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -23,8 +24,8 @@ func (c *cli) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run checks on their schedules, remember what drifts, and show it",
 		Long: `Run every check on its schedule, keep what drifts in the ledger, and serve the
-dashboard, the API and the metrics. Until there is sign-in it listens on this
-machine alone.
+dashboard, the API and the metrics. Until there is an account it listens on this
+machine alone, and says where the first is made.
 
 It reads the configuration again when its files change, and on SIGHUP; one that
 is broken is shown, and the last good one is kept. SIGTERM or Ctrl-C ends it
@@ -51,10 +52,6 @@ func (c *cli) serve(ctx context.Context, listen, level string) error {
 	if listen == "" {
 		listen = config.Server.Listen
 	}
-	listener, err := service.Listen(listen)
-	if err != nil {
-		return err
-	}
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		return fmt.Errorf("read --log-level: %w", err)
@@ -66,12 +63,13 @@ func (c *cli) serve(ctx context.Context, listen, level string) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	c.allowServing()
-	s, err := service.Start(ctx, service.Options{Config: config, Load: file.load, Stamp: file.stamp, Listener: listener,
+	s, err := service.Start(ctx, service.Options{Config: config, Load: file.load, Stamp: file.stamp, Listen: listen,
 		Version: thisBuild().Version, Scrub: c.scrub, Log: log})
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(c.stdout, "plumbline serves %s on %s\n", terminal.Plural(int64(len(config.Checks)), "check"), s.Address()); err != nil {
+	said := append([]string{fmt.Sprintf("plumbline serves %s on %s", terminal.Plural(int64(len(config.Checks)), "check"), s.Address())}, s.Said()...)
+	if _, err := fmt.Fprintln(c.stdout, strings.Join(said, "\n")); err != nil {
 		log.Warn("say where it serves", "error", err)
 	}
 	return c.serveUntilStopped(ctx, s, hangups)
@@ -118,7 +116,7 @@ wait:
 // listenSomewhere listens on an address, or where another process has it on any
 // free port beside it.
 func listenSomewhere(address string) (listener net.Listener, taken bool, err error) {
-	listener, err = service.Listen(address)
+	listener, _, err = service.Listen(address, false)
 	var other *service.TakenError
 	if taken = errors.As(err, &other); !taken {
 		return listener, false, err
@@ -127,6 +125,6 @@ func listenSomewhere(address string) (listener net.Listener, taken bool, err err
 	if err != nil {
 		return nil, true, err
 	}
-	listener, err = service.Listen(net.JoinHostPort(host, "0"))
+	listener, _, err = service.Listen(net.JoinHostPort(host, "0"), false)
 	return listener, true, err
 }

@@ -42,11 +42,14 @@ CREATE TABLE tokens (
     revoked_at BIGINT NOT NULL
 );
 
--- How often signing in failed, by account and by where from, each on its own row.
+-- How often signing in failed: a row for each name and address, one for each
+-- address, and one for all, whose locked_until tells how much of what all may
+-- compute is used up. good_at is when it last succeeded.
 CREATE TABLE sign_ins (
     subject      TEXT NOT NULL PRIMARY KEY,
     failures     BIGINT NOT NULL,
     locked_until BIGINT NOT NULL,
+    good_at      BIGINT NOT NULL,
     changed_at   BIGINT NOT NULL
 );
 CREATE INDEX sign_ins_old ON sign_ins (changed_at);
@@ -124,6 +127,7 @@ CREATE TABLE incidents (
 CREATE UNIQUE INDEX incidents_open ON incidents (check_name, kind) WHERE state <> 'resolved';
 CREATE INDEX incidents_of_check ON incidents (check_name, kind, number);
 CREATE INDEX incidents_by_state ON incidents (state, number);
+CREATE INDEX incidents_resolved ON incidents (resolved_at);
 
 CREATE TABLE milestones (
     incident TEXT NOT NULL,
@@ -147,7 +151,9 @@ CREATE TABLE mutes (
 
 -- One row for each incident and target: what the target was told (revision and
 -- milestone) and where that message is. due_at is when the next step is to be
--- taken, 0 for none; a post of which nobody knows whether it was made is doubtful.
+-- taken, 0 for none; what is sent is doubtful from before that until it is known
+-- whether it was made, lost counts how often, and upto is the last milestone that
+-- a doubtful reply tells.
 CREATE TABLE deliveries (
     subject     TEXT NOT NULL,
     integration TEXT NOT NULL,
@@ -160,11 +166,14 @@ CREATE TABLE deliveries (
     content     TEXT NOT NULL,
     due_at      BIGINT NOT NULL,
     doubtful    BIGINT NOT NULL,
+    lost        BIGINT NOT NULL,
+    upto        BIGINT NOT NULL,
     tries       BIGINT NOT NULL,
     error       TEXT NOT NULL,
     sent_at     BIGINT NOT NULL,
     PRIMARY KEY (subject, integration, address)
 );
+CREATE INDEX deliveries_old ON deliveries (sent_at) WHERE content <> '';
 CREATE INDEX deliveries_due ON deliveries (integration, address, due_at) WHERE due_at > 0;
 
 -- One row for each target, and one with the address "" for a whole integration:

@@ -1,34 +1,125 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"syscall"
 	"time"
+
+	"plumbline/ledger"
 )
 
-// Listen listens on an address of this machine alone. Any other is refused, as
-// everybody who reaches it could read what the pages show.
-func Listen(address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
+// Listen listens on an address. Where there are no accounts, everybody who reaches
+// it may do all: then it takes 127.0.0.1 for a host that others could reach, and
+// says so.
+func Listen(address string, accounts bool) (listener net.Listener, narrowed bool, err error) {
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %q: want a host and a port, such as 127.0.0.1:8080", address)
+		return nil, false, fmt.Errorf("listen on %q: want a host and a port, such as 127.0.0.1:8080", address)
 	}
-	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("listen on %s: others could reach it, and there is no sign-in yet: listen on 127.0.0.1, [::1] or localhost", address)
+	if !accounts && !ofThisMachine(host) {
+		address, narrowed = net.JoinHostPort("127.0.0.1", port), true
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err = net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, &TakenError{address}
+		return nil, false, &TakenError{address}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, false, fmt.Errorf("listen on %s: %w", address, err)
 	}
-	return listener, nil
+	return listener, narrowed, nil
+}
+
+func ofThisMachine(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// entrance is where a Service listens, with what is to be said of it to whoever
+// started it.
+type entrance struct {
+	pages   net.Listener
+	metrics net.Listener // of /metrics alone; nil where that has no address of its own
+	said    []string
+}
+
+// setUpLife is how long the code for the first account is good.
+const setUpLife = time.Hour
+
+// enter opens what is listened on. Until there is an account it offers to make
+// the first, by a code that is told to whoever started us, and logged nowhere.
+func enter(ctx context.Context, o Options, l *ledger.Ledger) (e entrance, err error) {
+	e.pages = o.Listener
+	accounts, err := l.HasAccounts(ctx)
+	if err != nil {
+		return e, err
+	}
+	if e.pages == nil {
+		var narrowed bool
+		if e.pages, narrowed, err = Listen(o.Listen, accounts); err != nil {
+			return e, err
+		}
+		if narrowed {
+			e.say(o, fmt.Sprintf("there are no accounts yet, so others may not reach it: it listens on %s instead of %s until it is started again with one", e.pages.Addr(), o.Listen))
+		}
+	}
+	if address := o.Config.Server.Metrics; address != "" {
+		if e.metrics, _, err = Listen(address, true); err != nil {
+			return e, fmt.Errorf("serve metrics: %w", err)
+		}
+		e.say(o, fmt.Sprintf("metrics are on http://%s/metrics", e.metrics.Addr()))
+	}
+	if !accounts {
+		code, err := l.MakeCode(ctx, ledger.SetUpCode, "", setUpLife)
+		if err != nil {
+			return e, err
+		}
+		e.said = append(e.said, fmt.Sprintf("no accounts yet: make the first at http://%s/setup?code=%s within an hour", e.pages.Addr(), code))
+	}
+	return e, nil
+}
+
+// say tells whoever started us, and the log.
+func (e *entrance) say(o Options, line string) {
+	e.said = append(e.said, line)
+	o.Log.Warn(line)
+}
+
+func (e *entrance) close() error {
+	var errs []error
+	for _, listener := range []net.Listener{e.pages, e.metrics} {
+		if listener != nil {
+			errs = append(errs, listener.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// serveMetrics answers /metrics until ctx ends.
+func serveMetrics(ctx context.Context, listener net.Listener, metrics http.Handler) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve metrics: %w", err)
+	case <-ctx.Done():
+	}
+	err := server.Close()
+	<-ended // that it was closed
+	if err != nil {
+		return fmt.Errorf("serve metrics: %w", err)
+	}
+	return nil
 }
 
 // TakenError is an address that another process listens on.

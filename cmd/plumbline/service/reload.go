@@ -51,9 +51,9 @@ func (s *Service) Reload(ctx context.Context) (settled bool) {
 		return true
 	}
 	before := s.inForce.Load()
-	if config.Ledger != before.config.Ledger || config.Server != before.config.Server {
-		s.o.Log.Warn("ledger and server are taken over when plumbline is started again")
-		config.Ledger, config.Server = before.config.Ledger, before.config.Server
+	if config.Ledger != before.config.Ledger || config.Access != before.config.Access || !config.Server.Equal(before.config.Server) {
+		s.o.Log.Warn("ledger, server and access are taken over when plumbline is started again")
+		config.Ledger, config.Server, config.Access = before.config.Ledger, before.config.Server, before.config.Access
 	}
 	hash := config.Hash(s.ledger.MaskKey())
 	if hash != before.hash {
@@ -65,6 +65,7 @@ func (s *Service) Reload(ctx context.Context) (settled bool) {
 		s.retire(s.readers.Swap(readers))
 	}
 	s.take(config, time.Now())
+	s.retell(ctx, config)
 	s.o.Log.Info("configuration read", "checks", len(config.Checks), "sources", len(config.Sources), "changed", hash != before.hash)
 	s.events.Publish(ledger.Change{Topic: "config"})
 	return true
@@ -80,7 +81,7 @@ func (s *Service) refuse(err error) {
 		lines = append(lines[:mostProblems], fmt.Sprintf("and %d more; plumbline validate lists them all", n))
 	}
 	declared.LastReloadError = strings.Join(lines, "\n")
-	s.inForce.Store(&inForce{config: before.config, hash: before.hash, declared: &declared})
+	s.inForce.Store(&inForce{config: before.config, hash: before.hash, declared: &declared, policies: before.policies})
 	s.events.Publish(ledger.Change{Topic: "config"})
 }
 

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"plumbline/alerts"
 	"plumbline/auditor"
 	"plumbline/configs"
 	"plumbline/drift"
@@ -33,7 +34,10 @@ type Options struct {
 	// whenever there is something new to read.
 	Load  func() (*configs.Config, error)
 	Stamp func() string
-	// Listener is where pages and API are served; the Service closes it.
+	// Listen is where pages and API are served: a host and a port. Where others
+	// could reach it and there are no accounts, 127.0.0.1 takes the host's place.
+	Listen string
+	// Listener, where it is not nil, is listened on already; the Service closes it.
 	Listener net.Listener
 	Version  string
 	// Scrub takes secrets out of texts of any configuration that was loaded.
@@ -55,12 +59,17 @@ type Service struct {
 	events  *web.Events
 	prober  *web.Prober
 	metrics *web.Metrics
+	desk    *auditor.Desk
+	// entrance is what is to be said of where it listens.
+	entrance entrance
 
 	inForce atomic.Pointer[inForce]
+	telling atomic.Pointer[telling]
 	readers atomic.Pointer[Readers] // of the configuration in force
 
 	mu      sync.Mutex // held while a configuration is taken over
 	retired []*Readers // of earlier configurations, perhaps not yet closed
+	silent  bool       // nothing is told any more
 
 	failed  chan error
 	end     context.CancelFunc // of all that runs beside the auditor
@@ -74,22 +83,27 @@ type inForce struct {
 	config   *configs.Config
 	hash     string
 	declared *web.Declared
+	policies alerts.Policies
 }
 
 // Start opens the ledger and begins to work and to serve. ctx bounds the start
 // alone. What was opened is closed again where it fails, the listener too.
 func Start(ctx context.Context, o Options) (*Service, error) {
-	s := &Service{o: o, events: web.NewEvents(), metrics: web.NewMetrics(o.Version), failed: make(chan error, 1)}
+	s := &Service{o: o, events: web.NewEvents(), metrics: web.NewMetrics(o.Version),
+		entrance: entrance{pages: o.Listener}, failed: make(chan error, 1)}
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(err, o.Listener.Close(), s.release())
+		return nil, errors.Join(err, s.entrance.close(), s.release())
 	}
 	return s, nil
 }
 
 func (s *Service) start(ctx context.Context) (err error) {
 	config := s.o.Config
-	if s.ledger, err = ledger.Open(ctx, config.Ledger.Reveal(), ledger.Options{Watch: s.changed}); err != nil {
+	if s.ledger, err = ledger.Open(ctx, config.Ledger.Reveal(), s.ledgerOptions()); err != nil {
 		return fmt.Errorf("open the ledger %s: %w", ledgerName(config), err)
+	}
+	if s.entrance, err = enter(ctx, s.o, s.ledger); err != nil {
+		return err
 	}
 	s.prober = web.NewProber(web.ProberOptions{Sources: s.allReaders, Every: s.o.ProbeEvery, Changed: s.changed, Scrub: s.o.Scrub})
 	s.readers.Store(NewReaders(config.Sources, ReaderOptions{OnWait: s.waited, OnQuery: s.metrics.Queried}))
@@ -98,26 +112,57 @@ func (s *Service) start(ctx context.Context) (err error) {
 	if s.auditor, err = s.startAuditor(ctx, lens); err != nil {
 		return err
 	}
-	server, err := web.New(web.Options{Ledger: s.ledger, Auditor: s.auditor, Declared: s.Declared, Sources: s.prober.States,
-		Metrics: s.metrics, Events: s.events, Lens: lens, Version: s.o.Version, Log: s.o.Log})
+	s.desk = auditor.NewDesk(s.ledger, s.auditor, time.Now)
+	shown := web.Options{Ledger: s.ledger, Auditor: s.auditor, Desk: s.desk, Slack: s.slackHandler(), PublicURL: config.Server.PublicURL,
+		TrustedProxies: config.Server.TrustedProxies, Declared: s.Declared, Sources: s.prober.States,
+		Metrics: s.metrics, Events: s.events, Lens: lens, Version: s.o.Version, Log: s.o.Log}
+	server, err := web.New(shown)
 	if err != nil {
 		return errors.Join(fmt.Errorf("prepare the pages: %w", err), s.stopAuditor())
 	}
 	beside, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.end = end
 	s.running.Go(func() {
-		if err := server.Serve(beside, s.o.Listener); err != nil {
-			s.failed <- err
-		}
+		s.serve(beside, func(ctx context.Context) error { return server.Serve(ctx, s.entrance.pages) })
 	})
-	s.running.Go(func() { s.prober.Run(beside) })
-	s.running.Go(func() { s.watchConfig(beside) })
+	if s.entrance.metrics != nil {
+		handler := web.MetricsHandler(shown)
+		s.running.Go(func() {
+			s.serve(beside, func(ctx context.Context) error { return serveMetrics(ctx, s.entrance.metrics, handler) })
+		})
+	}
+	s.retell(ctx, config)
+	for _, loop := range []func(context.Context){s.prober.Run, s.watchConfig, s.sealAudit, s.sendDigests} {
+		s.running.Go(func() { loop(beside) })
+	}
 	return nil
+}
+
+// serve answers until ctx ends, and says where it ended before.
+func (s *Service) serve(ctx context.Context, answer func(context.Context) error) {
+	if err := answer(ctx); err != nil {
+		select {
+		case s.failed <- err:
+		default: // what ended first is told
+		}
+	}
+}
+
+func (s *Service) ledgerOptions() ledger.Options {
+	o := ledger.Options{Watch: s.changed, Policies: s.policies}
+	if key := s.o.Config.Access.AuditKey.Reveal(); key != "" {
+		o.AuditKey = []byte(key)
+	}
+	if key := s.o.Config.Access.DataKey.Reveal(); key != "" {
+		o.DataKey = []byte(key)
+	}
+	return o
 }
 
 // changed hears of what changes in the ledger.
 func (s *Service) changed(c ledger.Change) {
 	s.events.Publish(c)
+	s.wakeTellers(c)
 	if s.o.Watch != nil {
 		s.o.Watch(c)
 	}
@@ -130,7 +175,7 @@ func (s *Service) startAuditor(ctx context.Context, lens drift.Lens) (*auditor.A
 	}
 	now := s.inForce.Load()
 	process := ledger.Process{ID: rand.Text(), Host: host, PID: os.Getpid(), Version: s.o.Version,
-		Listen: s.o.Listener.Addr().String(), StartedAt: time.Now()}
+		Listen: s.entrance.pages.Addr().String(), StartedAt: time.Now()}
 	a, err := auditor.Start(ctx, auditor.Options{Ledger: s.ledger, Checks: scheduled(now.config, s.ledger.MaskKey()), Hash: now.hash,
 		Readers: s.readers.Load().Find, Lens: lens, Process: process, Workers: s.o.Workers, Log: s.o.Log, Observer: s.metrics})
 	if err != nil {
@@ -143,7 +188,7 @@ func (s *Service) startAuditor(ctx context.Context, lens drift.Lens) (*auditor.A
 func (s *Service) take(config *configs.Config, at time.Time) {
 	declared := Declare(config, at)
 	s.metrics.Declare(declared)
-	s.inForce.Store(&inForce{config: config, hash: config.Hash(s.ledger.MaskKey()), declared: declared})
+	s.inForce.Store(&inForce{config: config, hash: config.Hash(s.ledger.MaskKey()), declared: declared, policies: config.Policies()})
 }
 
 // Ledger is the ledger, for as long as the Service runs.
@@ -168,7 +213,11 @@ const otherConfiguration = "Another process on this ledger was started later wit
 	"This one begins no runs until both have the same: it only finishes those of its own."
 
 // Address is where people look at it.
-func (s *Service) Address() string { return "http://" + s.o.Listener.Addr().String() }
+func (s *Service) Address() string { return "http://" + s.entrance.pages.Addr().String() }
+
+// Said are lines about where it listens, for whoever started it: one may hold
+// the code that makes the first account, so they belong into no log.
+func (s *Service) Said() []string { return s.entrance.said }
 
 // Failed brings the error that ended the pages, should one.
 func (s *Service) Failed() <-chan error { return s.failed }
@@ -190,6 +239,7 @@ func (s *Service) Stop() error {
 	s.stop.Do(func() {
 		s.end()
 		s.events.Close()
+		s.running.Go(s.stopTelling)
 		drained := s.stopAuditor()
 		s.running.Wait()
 		s.stopped = errors.Join(drained, s.release())

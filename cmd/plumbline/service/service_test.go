@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -78,22 +79,41 @@ func TestReadersOfALaterConfiguration(t *testing.T) {
 	}
 }
 
-func TestListenIsForThisMachineAlone(t *testing.T) {
+// Without accounts nobody beyond this machine reaches us, whatever address is named.
+func TestListenIsForThisMachineAloneUntilThereAreAccounts(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1", "", "127.0.0.1.example.com:0"} {
-		if l, err := service.Listen(address); err == nil {
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1.example.com:0"} {
+		l, narrowed, err := service.Listen(address, false)
+		if err != nil {
+			t.Errorf("%q: %v", address, err)
+			continue
+		}
+		if host, _, err := net.SplitHostPort(l.Addr().String()); err != nil || host != "127.0.0.1" || !narrowed {
+			t.Errorf("%q is listened on as %s, narrowed %v", address, l.Addr(), narrowed)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, address := range []string{"127.0.0.1", ""} {
+		if l, _, err := service.Listen(address, true); err == nil {
 			t.Errorf("%q is listened on as %s", address, l.Addr())
 		}
 	}
-	first, err := service.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	first, narrowed, err := service.Listen("localhost:0", false)
+	if err != nil || narrowed {
+		t.Fatalf("narrowed %v, %v", narrowed, err)
 	}
 	defer first.Close()
 	var taken *service.TakenError
-	if _, err := service.Listen(first.Addr().String()); !errors.As(err, &taken) {
+	if _, _, err := service.Listen(first.Addr().String(), true); !errors.As(err, &taken) {
 		t.Errorf("a taken address: %v", err)
 	}
+	wide, narrowed, err := service.Listen("0.0.0.0:0", true)
+	if err != nil || narrowed {
+		t.Fatalf("with accounts: narrowed %v, %v", narrowed, err)
+	}
+	defer wide.Close()
 }
 
 func TestLogHidesSecrets(t *testing.T) {

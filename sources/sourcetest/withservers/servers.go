@@ -30,6 +30,7 @@ func knownServers() []server {
 		{name: "postgres", env: "PLUMBLINE_TEST_POSTGRES_URL", start: startPostgres},
 		{name: "mongodb", env: "PLUMBLINE_TEST_MONGODB_URL", start: startMongoDB},
 		{name: "chromium", env: "PLUMBLINE_TEST_CHROMIUM", start: startChromium},
+		{name: "promtool", env: "PLUMBLINE_TEST_PROMTOOL", start: startPromtool},
 	}
 }
 

@@ -23,12 +23,12 @@ func TestParseArgsSplitsServersFromCommand(t *testing.T) {
 		command string
 		err     string
 	}{
-		{args: "-- go test -race ./...", servers: "postgres mongodb chromium", command: "go test -race ./..."},
-		{args: "env", servers: "postgres mongodb chromium", command: "env"},
+		{args: "-- go test -race ./...", servers: "postgres mongodb chromium promtool", command: "go test -race ./..."},
+		{args: "env", servers: "postgres mongodb chromium promtool", command: "env"},
 		{args: "-only mongodb -- env -i", servers: "mongodb", command: "env -i"},
 		{args: "-only=mongodb,postgres -- env", servers: "postgres mongodb", command: "env"},
-		{args: "-- -only postgres", servers: "postgres mongodb chromium", command: "-only postgres"},
-		{args: "-only oracle -- env", err: `no server is called "oracle": choose from postgres, mongodb, chromium`},
+		{args: "-- -only postgres", servers: "postgres mongodb chromium promtool", command: "-only postgres"},
+		{args: "-only oracle -- env", err: `no server is called "oracle": choose from postgres, mongodb, chromium, promtool`},
 		{args: "-only postgres, -- env", err: `no server is called ""`},
 		{args: "-only postgres --", err: "no command given"},
 		{args: "", err: "no command given"},
@@ -312,6 +312,20 @@ func TestBrowsersTellTheirVersion(t *testing.T) {
 	} {
 		if got := browserVersion(out); got != want {
 			t.Errorf("browserVersion(%q) = %q, want %q", out, got, want)
+		}
+	}
+}
+
+func TestPromtoolTellsItsVersion(t *testing.T) {
+	t.Parallel()
+	for out, want := range map[string]string{
+		"promtool, version 2.42.0+ds (branch: debian/sid, revision: 2.42.0+ds-5)\n  platform: linux/amd64\n": "2.42.0+ds",
+		"promtool, version 3.5.0\n": "3.5.0",
+		"version ":                  "of unknown version",
+		"":                          "of unknown version",
+	} {
+		if got := promtoolVersion(out); got != want {
+			t.Errorf("promtoolVersion(%q) = %q, want %q", out, got, want)
 		}
 	}
 }

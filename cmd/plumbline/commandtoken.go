@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"plumbline/access"
+	"plumbline/ledger"
+)
+
+// commandToken is what a command comes with to the plumbline serve beside it. Who
+// can write the ledger may do what it holds, so where people sign in a token is
+// made in it, for as long as the command takes and for what commands do.
+type commandToken struct {
+	ledger *ledger.Ledger
+	plain  string // given by the environment, or made
+	made   string // the id of the token that was made
+	now    func() time.Time
+}
+
+// commandTokenFor is how long the token lives of a command that is killed.
+const commandTokenFor = 5 * time.Minute
+
+// make makes the token where one is needed.
+func (t *commandToken) make(ctx context.Context) error {
+	if t.plain != "" {
+		return nil
+	}
+	if has, err := t.ledger.HasAccounts(ctx); err != nil || !has {
+		return err
+	}
+	asked := ledger.Token{Name: "command", Role: access.Operator, Scopes: []access.Permission{access.View, access.Values, access.Act},
+		ExpiresAt: t.now().Add(commandTokenFor)}
+	who := operator()
+	if name, err := access.CheckLabel(who.Name); err == nil {
+		asked.Name = name
+	}
+	err := attempt(ctx, t.ledger, "create token", "", func(ctx context.Context) error {
+		plain, made, err := t.ledger.CreateToken(ctx, asked)
+		t.plain, t.made = plain, made.ID
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make a token for this command: %w", err)
+	}
+	return nil
+}
+
+// close revokes the token that was made, also where the command was interrupted.
+func (t *commandToken) close(ctx context.Context) error {
+	if t.made == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attestWithin)
+	defer cancel()
+	return attempt(ctx, t.ledger, "revoke token", "", func(ctx context.Context) error { return t.ledger.RevokeToken(ctx, t.made) })
+}

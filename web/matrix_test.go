@@ -1,0 +1,348 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"plumbline/access"
+	"plumbline/auditor"
+	"plumbline/ledger"
+)
+
+// allowed is who may do what, written down a second time: what the routes declare
+// is measured by it.
+func allowed() map[access.Role]string {
+	return map[access.Role]string{
+		"":              "public",
+		access.Viewer:   "public self view metrics",
+		access.Operator: "public self view metrics values act reveal",
+		access.Approver: "public self view metrics values act reveal approve audit",
+		access.Admin:    "public self view metrics values act reveal approve audit manage",
+	}
+}
+
+// caller is somebody who asks, and what they may do.
+type caller struct {
+	name          string
+	may           string // permissions, divided by spaces
+	cookie, token string
+}
+
+func (c *caller) allowed(p access.Permission) bool {
+	return slices.Contains(strings.Fields(c.may), string(p))
+}
+
+// door is a whole server with accounts, and everybody who may come to it.
+type door struct {
+	*testing.T
+	ledger  *ledger.Ledger
+	server  *Server
+	callers []caller
+	slack   int // requests that came to where Slack's go
+}
+
+// password is that of an account, by its name.
+func password(name string) string { return "a long word for " + strings.Repeat("x", len(name)) }
+
+func newDoor(t *testing.T) *door {
+	t.Helper()
+	d := &door{T: t}
+	now := time.Date(2027, 1, 9, 10, 58, 3, 0, time.UTC)
+	var err error
+	d.ledger, err = ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Now: func() time.Time { return now }})
+	d.must(err)
+	t.Cleanup(func() { d.must(d.ledger.Close()) })
+	for _, role := range access.Roles() {
+		name := "an " + string(role)
+		a, err := d.ledger.CreateAccount(t.Context(), name, role, password(name))
+		d.must(err)
+		d.callers = append(d.callers, caller{name: name, may: allowed()[role], cookie: d.signIn(name)})
+		if role != access.Admin {
+			continue
+		}
+		for _, scope := range access.Scopes() {
+			plain, _, err := d.ledger.CreateToken(t.Context(), ledger.Token{Name: string(scope), Account: a.ID, Role: role, Scopes: []access.Permission{scope}})
+			d.must(err)
+			d.callers = append(d.callers, caller{name: "token " + string(scope), may: "public " + string(scope), token: plain})
+		}
+	}
+	plain, _, err := d.ledger.CreateToken(t.Context(), ledger.Token{Name: "all", Role: access.Viewer, Scopes: access.Scopes()})
+	d.must(err)
+	d.callers = append(d.callers, caller{name: "anonymous", may: allowed()[""]}, caller{name: "wrong token", may: allowed()[""], token: "plb_nothing"},
+		caller{name: "old cookie", may: allowed()[""], cookie: "gone"}, caller{name: "viewer's token of all scopes", may: "public view metrics", token: plain})
+	events := NewEvents()
+	events.Close() // so that a stream ends at once
+	d.server, err = New(Options{Ledger: d.ledger, Desk: auditor.NewDesk(d.ledger, nil, func() time.Time { return now }), Events: events, PublicURL: "https://plumbline.example.com",
+		Slack: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			d.slack++
+			w.WriteHeader(http.StatusNoContent)
+		}), Version: "test", Now: func() time.Time { return now }})
+	d.must(err)
+	return d
+}
+
+func (d *door) must(err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+func (d *door) signIn(name string) (cookie string) {
+	d.Helper()
+	cookie, _, err := d.ledger.SignIn(d.Context(), name, password(name), "192.0.2.7", "test")
+	d.must(err)
+	return cookie
+}
+
+// caller finds one by name.
+func (d *door) caller(name string) caller {
+	d.Helper()
+	i := slices.IndexFunc(d.callers, func(c caller) bool { return c.name == name })
+	if i < 0 {
+		d.Fatalf("there is no caller %s", name)
+	}
+	return d.callers[i]
+}
+
+// ask sends a request as its caller would, from a page of ours.
+func (d *door) ask(who caller, method, path, body string, header ...string) *httptest.ResponseRecorder {
+	d.Helper()
+	r := httptest.NewRequest(method, "http://127.0.0.1:8080"+path, strings.NewReader(body))
+	r.RemoteAddr = "127.0.0.1:1024"
+	r.Header.Set("Origin", "http://127.0.0.1:8080")
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if strings.HasPrefix(path, "/api/") {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if who.cookie != "" {
+		r.AddCookie(&http.Cookie{Name: cookieName, Value: who.cookie})
+	}
+	if who.token != "" {
+		r.Header.Set("Authorization", "Bearer "+who.token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i+1] == "" {
+			r.Header.Del(header[i])
+			continue
+		}
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	d.server.Handler().ServeHTTP(w, r)
+	return w
+}
+
+// routes are the server's own, with what each declares; what ends a session is last.
+func (d *door) routes() (list []gin.RouteInfo, needs map[string]need) {
+	list = d.server.engine.Routes()
+	rank := func(r gin.RouteInfo) int { return slices.Index([]string{"/logout"}, r.Path) }
+	slices.SortStableFunc(list, func(a, b gin.RouteInfo) int { return rank(a) - rank(b) })
+	return list, d.server.guard.routes.needs
+}
+
+// pathOf is a route's path with something in the place of its parameters.
+func pathOf(route string) string {
+	return strings.NewReplacer(":name", "orders", ":id", "F-1", ":act", "ack", "*file", "0/app.css").Replace(route)
+}
+
+// turned says whether the guard turned somebody away: a form for a password that
+// was wrong is none of that.
+func turned(w *httptest.ResponseRecorder) bool {
+	switch w.Code {
+	case http.StatusSeeOther:
+		return strings.HasPrefix(w.Header().Get("Location"), "/login?next=")
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return !strings.Contains(w.Body.String(), `name="password"`)
+	}
+	return false
+}
+
+// Every route, for everybody: each comes to what the route's declared permission
+// and the table above say, and every answer is locked down.
+func TestEveryRouteLetsInWhoMayAndNobodyElse(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	list, needs := d.routes()
+	cells, denied := 0, 0
+	for _, who := range d.callers {
+		for _, route := range list {
+			p := needs[route.Method+" "+route.Path].Permission
+			w := d.ask(who, route.Method, pathOf(route.Path), "")
+			cells++
+			want := !who.allowed(p)
+			if want {
+				denied++
+			}
+			if got := turned(w); got != want {
+				t.Errorf("%s, %s %s (needs %s): turned away %v, want %v (status %d)", who.name, route.Method, route.Path, p, got, want, w.Code)
+			}
+			if strings.HasPrefix(route.Path, "/api/") && want && w.Header().Get("Content-Type") != problemType {
+				t.Errorf("%s, %s %s: denied with %s", who.name, route.Method, route.Path, w.Header().Get("Content-Type"))
+			}
+			for name, begins := range map[string]string{"Content-Security-Policy": "default-src 'self'; object-src 'none'", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+				"Referrer-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": "max-age=31536000", "Cache-Control": "no-store"} {
+				if got := w.Header().Get(name); !strings.HasPrefix(got, begins) {
+					t.Errorf("%s %s answers %s with %s: %q", route.Method, route.Path, who.name, name, got)
+				}
+			}
+		}
+	}
+	t.Logf("%d routes × %d callers: %d cells, %d of them denied", len(list), len(d.callers), cells, denied)
+	if len(list) < 60 || len(d.callers) < 15 {
+		t.Errorf("%d routes and %d callers: the matrix is not whole", len(list), len(d.callers))
+	}
+}
+
+// A route that does not say what it needs is no route: the server is not made.
+func TestUndeclaredRouteIsRefused(t *testing.T) {
+	t.Parallel()
+	nothing := func(*gin.Context) {}
+	for name, add := range map[string]func(*routes){
+		"not declared":          func(r *routes) { r.engine.GET("/more", nothing) },
+		"needs nothing":         func(r *routes) { r.reads("/more", "", nothing) },
+		"changes without name":  func(r *routes) { r.acts("/more", access.Act, "", nothing) },
+		"declared, not served":  func(r *routes) { r.declare(http.MethodGet, "/more", need{Permission: access.View}) },
+		"another method of one": func(r *routes) { r.engine.DELETE("/known", nothing) },
+	} {
+		r := newRoutes(gin.New())
+		r.reads("/known", access.View, nothing)
+		if err := r.whole(); err != nil {
+			t.Fatalf("%s, before: %v", name, err)
+		}
+		add(r)
+		if err := r.whole(); err == nil {
+			t.Errorf("%s: the routes pass for whole", name)
+		}
+	}
+}
+
+// done counts the entries of the audit log, of one outcome or of all.
+func (d *door) done(outcome string) (n int) {
+	d.Helper()
+	where, args := "", []any{}
+	if outcome != "" {
+		where, args = " WHERE outcome = $1", []any{outcome}
+	}
+	d.must(d.ledger.DB().QueryRowContext(d.Context(), "SELECT COUNT(*) FROM audit"+where, args...).Scan(&n))
+	return n
+}
+
+// What changes something is done for a page of ours or for a token, and for
+// nothing else: not for a page of another site, not for a bare cookie, not by GET.
+func TestNothingIsChangedFromElsewhere(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	admin := d.caller("an admin")
+	list, _ := d.routes()
+	before, refused := d.done("ok"), 0
+	for _, route := range list {
+		if route.Method != http.MethodPost {
+			continue
+		}
+		path := pathOf(route.Path)
+		for _, elsewhere := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}, {"Origin", "http://127.0.0.1:9999"}, {"Origin", ""}} {
+			w := d.ask(admin, http.MethodPost, path, "", elsewhere...)
+			bare := elsewhere[1] == "" && strings.HasPrefix(path, "/slack/")
+			if refused++; (w.Code != http.StatusForbidden) != bare {
+				t.Errorf("POST %s with %q: status %d", path, elsewhere, w.Code)
+			}
+		}
+		if w := d.ask(admin, http.MethodGet, path, ""); w.Code < 300 && !slices.ContainsFunc(list, func(r gin.RouteInfo) bool { return r.Method == http.MethodGet && r.Path == route.Path }) {
+			t.Errorf("GET %s: status %d", path, w.Code)
+		}
+		for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodTrace} {
+			if w := d.ask(admin, method, path, "echo"); w.Code != http.StatusMethodNotAllowed || strings.Contains(w.Body.String(), "echo") && method == http.MethodTrace {
+				t.Errorf("%s %s: status %d", method, path, w.Code)
+			}
+		}
+	}
+	slackOnes := 2 // Slack signs what it sends: those came to it, and it refused nothing here
+	if after := d.done("ok"); after != before+slackOnes || d.slack != slackOnes {
+		t.Errorf("%d acts were done from elsewhere, %d requests came to Slack's", after-before, d.slack)
+	}
+	t.Logf("%d requests from elsewhere, all refused", refused)
+	for _, path := range []string{"/api/v1/findings/F-1/ack", "/api/v1/findings/ack", "/api/v1/checks/orders/runs", "/api/v1/findings/F-1/reveal"} {
+		if w := d.ask(admin, http.MethodPost, path, `{"note":"x"}`, "Content-Type", "text/plain"); w.Code != http.StatusUnsupportedMediaType {
+			t.Errorf("%s takes a body of text/plain: %d", path, w.Code)
+		}
+	}
+}
+
+// Whatever is attempted is in the audit log, done or not, with who and what.
+func TestEveryAttemptIsInTheAuditLog(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	list, needs := d.routes()
+	for _, who := range []string{"an admin", "a viewer", "anonymous"} {
+		caller := d.caller(strings.Replace(who, "a viewer", "an viewer", 1))
+		for _, route := range list {
+			if route.Method != http.MethodPost {
+				continue
+			}
+			n := needs["POST "+route.Path]
+			before := d.done("")
+			w := d.ask(caller, http.MethodPost, pathOf(route.Path), "")
+			if made := d.done("") - before; made != 1 {
+				t.Errorf("%s, POST %s (%s): %d entries, want 1 (status %d)", who, route.Path, n.Action, made, w.Code)
+			}
+			if !caller.allowed(n.Permission) {
+				denied, _, err := d.ledger.AuditEntries(t.Context(), ledger.AuditFilter{Action: n.Action, Outcome: "denied"})
+				if err != nil || len(denied) == 0 || denied[0].Address != "127.0.0.1" {
+					t.Errorf("%s, POST %s: no entry that %s was denied, %v", who, route.Path, n.Action, err)
+				}
+			}
+		}
+	}
+	entries, _, err := d.ledger.AuditEntries(t.Context(), ledger.AuditFilter{Object: "finding F-1", Actor: "an admin"})
+	if err != nil || len(entries) == 0 {
+		t.Errorf("no entry says of which finding it is: %v", err)
+	}
+}
+
+// Who asks too much without signing in is told to wait, whatever they say of
+// where they come from; nobody else waits for that.
+func TestSpoofedAddressesChangeNothing(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	nobody, answers := d.caller("anonymous"), map[int]int{}
+	for i := range 1000 {
+		spoofed := fmt.Sprintf("198.51.%d.%d", i/250, i%250)
+		w := d.ask(nobody, http.MethodPost, "/api/v1/findings/F-1/ack", "", "X-Forwarded-For", spoofed, "X-Real-Ip", spoofed, "Forwarded", "for="+spoofed)
+		answers[w.Code]++
+	}
+	if answers[http.StatusUnauthorized] != crowdOfOne || answers[http.StatusTooManyRequests] != 1000-crowdOfOne {
+		t.Errorf("answers: %v", answers)
+	}
+	var elsewhere int
+	d.must(d.ledger.DB().QueryRowContext(t.Context(), `SELECT COUNT(*) FROM audit WHERE address NOT IN ('127.0.0.1', '')`).Scan(&elsewhere))
+	if elsewhere > 0 {
+		t.Errorf("%d entries are counted to an address that somebody made up", elsewhere)
+	}
+	if w := d.ask(d.caller("an admin"), http.MethodGet, "/access", ""); w.Code != http.StatusOK {
+		t.Errorf("an admin is kept out: %d", w.Code)
+	}
+}
+
+// Probes learn the status and no more.
+func TestProbesLearnNothing(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	for _, path := range []string{"/livez", "/readyz"} {
+		w := d.ask(d.caller("anonymous"), http.MethodGet, path, "")
+		body, err := io.ReadAll(w.Body)
+		d.must(err)
+		if len(body) > 120 || strings.Contains(string(body), "yaml") {
+			t.Errorf("%s says %s", path, body)
+		}
+	}
+}
