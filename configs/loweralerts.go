@@ -1,6 +1,8 @@
 package configs
 
 import (
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -101,12 +103,22 @@ func (l *lowering) webhooks(s *setting) []Webhook {
 		if hook.Name != "" && slices.ContainsFunc(all, func(other Webhook) bool { return other.Name == hook.Name }) {
 			l.report(item, "two webhooks are named %s: give this one another name", item.get("name").raw.shown())
 		}
-		if strings.HasPrefix(hook.URL.Reveal(), "http://") {
+		if inClear(hook.URL.Reveal()) {
 			l.note(item.get("url"), "is http: what is sent can be read on its way")
 		}
 		all = append(all, hook)
 	}
 	return all
+}
+
+// inClear says whether what is sent to an address can be read on its way.
+func inClear(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback())
 }
 
 // alert lowers a check's alert. What the check does not say, defaults say, key by

@@ -49,7 +49,7 @@ func (l *Ledger) HasAccounts(ctx context.Context) (bool, error) {
 
 func hasAccounts(ctx context.Context, from querier) (bool, error) {
 	var n int64
-	err := from.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT id FROM accounts LIMIT 1) AS some`).Scan(&n)
+	err := from.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT id FROM accounts LIMIT 1) AS one`).Scan(&n)
 	return n > 0, err
 }
 

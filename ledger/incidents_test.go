@@ -52,6 +52,24 @@ func (w *world) heals(replica string, keys ...int) {
 	w.recheck(replica, vs...)
 }
 
+// incidentsFit holds the open incident of the check's drift against what is open.
+func (w *world) incidentsFit() {
+	w.Helper()
+	counted := w.count(`SELECT COUNT(*) FROM findings WHERE state <> 'resolved' AND NOT accepted`)
+	loud := w.count(`SELECT COUNT(*) FROM findings WHERE state IN ('confirmed', 'regressed') AND NOT accepted`)
+	omitted := w.count(`SELECT COALESCE(SUM(r.omitted), 0) FROM runs r JOIN edges e ON e.last_run = r.id`)
+	list, _, err := w.Incidents(w.Context(), ledger.IncidentFilter{State: "open", Kind: string(alerts.Drift)})
+	must(w, err)
+	switch {
+	case len(list) > 1, len(list) == 0 && loud > 0, len(list) == 1 && counted+omitted == 0:
+		w.Errorf("%d incidents are open with %d findings counted, %d of them loud, and %d omitted", len(list), counted, loud, omitted)
+	case len(list) == 1:
+		if f := list[0].Facts; f.Counted != counted || f.Loud < loud || f.Omitted != omitted {
+			w.Errorf("%s says %d counted, %d loud, %d omitted; there are %d, %d, %d", list[0].ID, f.Counted, f.Loud, f.Omitted, counted, loud, omitted)
+		}
+	}
+}
+
 func upTo(n int) (keys []int) {
 	for i := range n {
 		keys = append(keys, i)

@@ -495,7 +495,7 @@ func randomHistories(t *testing.T, engine string, times, steps int) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
 		limit := []int{3, 100}[seed%2]
-		h := &history{world: newWorld(t, engine), model: newModel(limit), r: rand.New(rand.NewPCG(seed, 1))}
+		h := &history{world: alertWorld(t, engine, nil), model: newModel(limit), r: rand.New(rand.NewPCG(seed, 1))}
 		h.check.Findings = limit
 		var steps1 []string
 		func() {
@@ -508,8 +508,12 @@ func randomHistories(t *testing.T, engine string, times, steps int) {
 				what := h.step()
 				steps1 = append(steps1, what)
 				h.compare(what)
+				if len(steps1)%20 == 0 {
+					h.incidentsFit()
+				}
 			}
 			h.recount()
+			h.incidentsFit()
 		}()
 		if t.Failed() {
 			return

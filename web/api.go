@@ -29,6 +29,8 @@ type api struct {
 	pulse  pulse
 }
 
+func apiOf(o Options) *api { return &api{Options: o, Ledger: shownLedger{o.Ledger}} }
+
 // NewAPI is a server without pages, for a command that works on the ledger
 // itself. Nothing needs to listen: requests are handed to it.
 func NewAPI(o Options) (http.Handler, error) {
@@ -47,7 +49,8 @@ func NewAPI(o Options) (http.Handler, error) {
 // serveAPI adds the API's routes and its OpenAPI document.
 func serveAPI(routes *routes, o Options) error {
 	engine := routes.engine
-	a := &api{Options: o.withDefaults(), Ledger: shownLedger{o.Ledger}, routes: routes, pulse: steady()}
+	a := apiOf(o.withDefaults())
+	a.routes, a.pulse = routes, steady()
 	engine.Use(a.unserved, a.once, a.sheltered)
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[Problem]())

@@ -40,6 +40,8 @@ func TestAPINamesTheHeaderOfABody(t *testing.T) {
 	w.finished("names")
 	finding := fetched[findingList](w, "/api/v1/findings").Items[0].Finding
 	request := sure(http.NewRequest(http.MethodPost, "http://localhost/api/v1/findings/"+finding+"/mute", strings.NewReader(`{"for_seconds": 60}`)))
+	request.RemoteAddr = "127.0.0.1:1024"
+	request.Header.Set("Origin", "http://localhost")
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl does
 	problem := decoded[web.Problem](w, served(w.handler, request))
 	if problem.Status != http.StatusUnsupportedMediaType || !strings.Contains(problem.NextStep, "Content-Type: application/json") {

@@ -221,9 +221,11 @@ func (g *guard) deny(c *gin.Context, err error) {
 // attestWithin bounds how long writing an entry of the audit log may take.
 const attestWithin = 5 * time.Second
 
-// settle writes the entry of an attempt that nobody recorded.
+// settle writes the entry of an attempt that nobody recorded. What is done for
+// Slack is written down by whoever does it, on behalf of the person it is from,
+// and what is refused there would fill the log.
 func (g *guard) settle(c *gin.Context, a *access.Attempt, ended bool) {
-	if a.Action == "" || a.Recorded() {
+	if a.Action == "" || a.Action == slackAction || a.Recorded() {
 		return
 	}
 	outcome := access.Done

@@ -69,17 +69,17 @@ func hostileHistory(t *testing.T, list []string) *history {
 	h.must(err)
 	_, err = h.ledger.Act(t.Context(), []string{open[0].ID}, drift.Observation{Event: drift.Acknowledge, At: h.clock.now(), Actor: list[34], Note: list[35]}, 0)
 	h.must(err)
+	if send, _, err := h.ledger.ClaimDelivery(t.Context(), []string{"slack", "webhook"}); err != nil || send == nil {
+		t.Fatalf("nothing is to be sent: %v", err)
+	} else {
+		h.must(h.ledger.SettleDelivery(t.Context(), send, alerts.Receipt{}, &alerts.RefusedError{Why: list[47], Do: list[48]}))
+	}
 	h.must(h.ledger.MuteCheck(t.Context(), alerts.Mute{Check: list[4], Until: now.Add(time.Hour), Actor: list[43], Reason: list[44], At: now.Add(-time.Minute)}))
 	told, _, err := h.ledger.Incidents(t.Context(), ledger.IncidentFilter{})
 	h.must(err)
 	for _, i := range told {
 		_, err := h.ledger.AcknowledgeIncident(t.Context(), i.ID, list[45], list[46], 0)
 		h.must(err)
-	}
-	if send, _, err := h.ledger.ClaimDelivery(t.Context(), []string{"slack", "webhook"}); err != nil || send == nil {
-		t.Fatalf("nothing is to be sent: %v", err)
-	} else {
-		h.must(h.ledger.SettleDelivery(t.Context(), send, alerts.Receipt{}, &alerts.RefusedError{Why: list[47], Do: list[48]}))
 	}
 	h.sources = map[string]web.SourceState{
 		list[0]:  {State: web.SourceDown, Since: now.Add(-time.Hour), ProbedAt: now, Why: list[36], Waited: map[string]time.Duration{list[37]: time.Second}},

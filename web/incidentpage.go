@@ -71,6 +71,16 @@ type incidentMemory struct {
 	edges      []ledger.Edge
 }
 
+// scrub takes secrets out of what Slack and webhooks answered.
+func (m *incidentMemory) scrub(clean func(string) string) {
+	for i := range m.deliveries {
+		m.deliveries[i].Error = clean(m.deliveries[i].Error)
+	}
+	for i := range m.outlets {
+		m.outlets[i].Error = clean(m.outlets[i].Error)
+	}
+}
+
 func (s *Server) getIncident(c *gin.Context) {
 	ctx, id := c.Request.Context(), c.Param("id")
 	m := incidentMemory{}
@@ -91,6 +101,7 @@ func (s *Server) getIncident(c *gin.Context) {
 		s.broken(c, err)
 		return
 	}
+	m.scrub(s.o.Lens.Scrub)
 	mutes, err := s.ledger.Mutes(ctx)
 	if err != nil {
 		s.broken(c, err)
@@ -301,7 +312,7 @@ func (v *incidentView) told(m *incidentMemory, now time.Time) {
 				r.Next = at(o.NextAt, now, "")
 			}
 		}
-		if own != nil && own.Queue > 1 {
+		if own != nil && own.Queue > 1 && !d.DueAt.IsZero() {
 			r.More = several(own.Queue, "message waits", "messages wait") + " for this target"
 		}
 		switch {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -78,7 +79,7 @@ func TestIncidentPageSaysWhatPeopleAreTold(t *testing.T) {
 	path := "/incidents/" + i.ID
 	says(t, home, "/incidents", i.ID, "orders-in-search", "shop · high", ">5<")
 	says(t, home, path, i.ID, "Drift:", "nobody took on", "mismatch", "status", "/findings?check=orders-in-search&amp;kind=mismatch", "/findings?check=orders-in-search&amp;field=status",
-		"shop.orders → search.orders", "opened", `id="fix"`, "Update 5 records in search, status, to what the owner says.", "Plumbline writes nothing here", "Nobody is told",
+		"shop.orders → search.orders", "opened", `id="fix"`, "Update 5 records in search (status) to what the owner says.", "Plumbline writes nothing here", "Nobody is told",
 		`action="`+path+`/ack"`, `action="`+path+`/recheck"`, `action="`+path+`/mute"`, "until it grows")
 	says(t, home, "/checks/orders-in-search", "Open incidents", i.ID, `action="/checks/orders-in-search/mute"`)
 	says(t, home, "/findings/"+ids[0], `<a href="`+path+`">`+i.ID)
@@ -281,4 +282,33 @@ func TestPagesSayWhereNobodyCanBeTold(t *testing.T) {
 	h.clock.pass(6 * time.Second)
 	saysNot(t, home, "/", "takes no messages")
 	says(t, home, "/incidents/"+i.ID, "up to date")
+}
+
+// Who may not act sees what is told, and nothing to press; pressing it all the
+// same changes nothing.
+func TestIncidentsAreReadByThoseWhoMayNotAct(t *testing.T) {
+	t.Parallel()
+	h, home, _ := drifting(t)
+	i := h.onlyIncident()
+	path := "/incidents/" + i.ID
+	viewer := access.Actor{Account: "1", Name: "vera", Role: access.Viewer, Via: access.ByPage}
+	s, err := web.New(web.Options{Ledger: h.ledger, Declared: func() *web.Declared { return h.declared }, Lens: h.lens, Now: h.clock.now, Actor: &viewer})
+	h.must(err)
+	server := httptest.NewServer(s.Handler())
+	t.Cleanup(server.Close)
+	for _, page := range []string{"/incidents", path, "/checks/orders-in-search"} {
+		says(t, server.URL, page, i.ID)
+		for _, act := range []string{"ack", "recheck", "mute", "unmute"} {
+			saysNot(t, server.URL, page, `/`+act+`"`)
+		}
+	}
+	for _, act := range []string{path + "/ack", path + "/mute", path + "/unmute", path + "/recheck", "/checks/orders-in-search/mute", "/checks/orders-in-search/unmute"} {
+		if status, _, _ := form(t, server.URL, act, url.Values{"revision": {"1"}, "until": {"4h"}}); status != http.StatusForbidden {
+			t.Errorf("%s answers %d to a viewer", act, status)
+		}
+	}
+	if now := h.onlyIncident(); now.Revision != i.Revision || now.State != alerts.Open {
+		t.Errorf("a viewer left it %s at revision %d", now.State, now.Revision)
+	}
+	says(t, home, path, `action="`+path+`/ack"`)
 }

@@ -18,7 +18,7 @@ type incidentsView struct {
 	Page                         frame
 	States, Kinds, Checks, Teams []option
 	Filtered                     bool
-	Title, Empty                 string
+	Empty                        string
 	Rows                         []incidentRow
 	Pager                        pager
 	// Late are the incidents resolved of late, where the list is of those that are
@@ -31,7 +31,7 @@ type incidentRow struct {
 	ID, URL, Check, CheckURL, Sub string
 	Words                         string
 	State                         sign
-	By, Muted                     string
+	By, Muted, Again              string
 	Now, First, Peak              string
 	Growing                       bool
 	Since, Resolved               moment
@@ -116,9 +116,8 @@ func (s *Server) incidentsOf(ctx context.Context, declared *Declared, f ledger.I
 
 // incidentsPage begins the page from the query of its URL.
 func incidentsPage(declared *Declared, query url.Values) incidentsView {
-	v := incidentsView{Title: "Open", Empty: "Nothing is open."}
-	state := query.Get("state")
-	v.States = options(state, "", "open", string(alerts.Open), "not acknowledged", string(alerts.Acknowledged), "acknowledged", string(alerts.Resolved), "resolved", "all", "all states")
+	v := incidentsView{Empty: "Nothing is open."}
+	v.States = options(query.Get("state"), "", "open", string(alerts.Open), "not acknowledged", string(alerts.Acknowledged), "acknowledged", string(alerts.Resolved), "resolved", "all", "all states")
 	v.Kinds = options(query.Get("kind"), "", "all kinds", string(alerts.Drift), "drift", string(alerts.Blind), "cannot check")
 	v.Checks, _ = checkOptions(declared, query.Get("check"), "")
 	var teams []string
@@ -136,11 +135,6 @@ func incidentsPage(declared *Declared, query url.Values) incidentsView {
 	}
 	if v.Filtered {
 		v.Empty = "No incident matches."
-	}
-	for _, o := range v.States {
-		if o.Chosen && state != "" {
-			v.Title = o.Name
-		}
 	}
 	rest := url.Values{"state": {string(alerts.Resolved)}}
 	for _, name := range []string{"kind", "check", "team"} {
@@ -162,6 +156,9 @@ func incidentRowOf(declared *Declared, i *alerts.Incident, m *alerts.Mute, now t
 	}
 	if i.State == alerts.Acknowledged && i.AcknowledgedBy != "" {
 		r.By = "by " + i.AcknowledgedBy
+	}
+	if i.Regressed > 0 {
+		r.Again = "came back " + several(i.Regressed, "time", "times")
 	}
 	if i.Kind == alerts.Drift {
 		r.Now, r.First, r.Peak = exact(i.Facts.Counted), exact(i.First), exact(i.Peak)

@@ -89,13 +89,13 @@ func remedies(facts *alerts.Facts) []string {
 		case checks.Mismatch:
 			list = append(list, fmt.Sprintf("Update %s in %s%s to what the owner says.", n, where, fieldWords(facts.Fields)))
 		case checks.Missing:
-			list = append(list, fmt.Sprintf("Insert %s into %s, as the owner has them.", n, where))
+			list = append(list, fmt.Sprintf("Insert %s into %s that only the owner has.", n, where))
 		case checks.Extra:
-			list = append(list, fmt.Sprintf("Delete %s from %s that the owner does not have; or bring them back in the owner, if it lost them.", n, where))
+			list = append(list, fmt.Sprintf("Delete %s from %s that the owner does not have; or, if the owner lost something, bring it back there.", n, where))
 		case checks.Duplicate:
-			list = append(list, fmt.Sprintf("Keep one of each of %s that one side has more than once.", n))
+			list = append(list, fmt.Sprintf("Keep one of each where a side has a record more than once: %s.", n))
 		case checks.Unreadable:
-			list = append(list, fmt.Sprintf("Write %s anew that cannot be read as what they should be.", n))
+			list = append(list, fmt.Sprintf("Write anew what cannot be read as what it should be: %s.", n))
 		}
 	}
 	return list
@@ -126,9 +126,9 @@ func fieldWords(fields []alerts.Count) string {
 	for _, f := range sorted[:min(most, len(sorted))] {
 		names = append(names, f.Name)
 	}
-	words := ", " + strings.Join(names, ", ")
+	words := " (" + strings.Join(names, ", ")
 	if more := len(sorted) - most; more > 0 {
 		words += fmt.Sprintf(" and %d more fields", more)
 	}
-	return words + ","
+	return words + ")"
 }

@@ -147,7 +147,7 @@ func (m *ledgerMetrics) read(ctx context.Context) (r reading, err error) {
 }
 
 func (m *ledgerMetrics) sendCheck(send func(string, float64, ...string), c *DeclaredCheck, known map[edgeName]ledger.Edge) {
-	body := (&api{Options: m.Options}).checkBody(context.Background(), c, known)
+	body := apiOf(m.Options).checkBody(context.Background(), c, known)
 	for word, state := range map[string]drift.Consistency{"in_sync": drift.InSync, "drifted": drift.Drifted, "unknown": drift.Unknown} {
 		send("check_state", flag(body.Consistency == string(state)), c.Name, word)
 	}

@@ -53,11 +53,11 @@ func muteWords(m *alerts.Mute, now time.Time) string {
 	case m.Above > 0:
 		words += ", until more than " + several(m.Above, "record differs", "records differ")
 	}
-	words += "."
+	words += ". Nothing new is told of this check meanwhile; what was told is kept up to date."
 	if m.Reason != "" {
 		words += " Reason: " + m.Reason
 	}
-	return words + " Nothing new is told of this check meanwhile; what was told is kept up to date."
+	return words
 }
 
 // muteEnd reads what a form chose: a time, or growth.

@@ -58,7 +58,7 @@ func TestPagesSayWhatTheLedgerHolds(t *testing.T) {
 		"findings":  {"F-", "id=91827364501", "acknowledged", "muted", "confirmed", "Next"},
 		"finding":   {"129.90", "119.90", "stale", "Timeline", "id=", "9182736450192930"},
 		"incidents": {"orders-in-search", "cannot check", "Resolved of late", "growing", "acknowledged"},
-		"incident":  {"By field", "status", "What would put it right", "Slack #fulfilment", "up to date", "not told", "runbook", "Muted by ada", "the importer is being mended", "grew"},
+		"incident":  {"By field", "status", "What would put it right", "Slack #fulfilment", "up to date", "webhook oncall", "runbook", "Muted by ada", "the importer is being mended", "grew"},
 		"runs":      {"orders-in-search", "incomplete", "error", "running"},
 		"run":       {"120 segments", "replica lag 3.5 s", "Cancel", "ranges"},
 		"sources":   {"down", "connection refused", "can write", "prices-in-baskets", "12 s replica lag", "standby"},

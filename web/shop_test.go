@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -57,25 +56,39 @@ func lateOrders(n int) []checks.Difference {
 	return append(list, oneSided(checks.Missing, 77))
 }
 
-// shopTold has people told on Slack alone, and some of them act.
+// shopTold has people told, and some of them act.
 func shopTold(h *history) {
 	h.t.Helper()
 	ctx := h.t.Context()
-	h.must(h.ledger.MuteCheck(ctx, alerts.Mute{Check: "orders-in-search", Until: shopNow().Add(3 * time.Hour), Actor: "ada", Reason: "the importer is being mended", At: shopNow().Add(-5 * time.Minute)}))
+	h.clock.set(shopNow().Add(-8 * time.Minute))
+	h.sendAll()
+	h.clock.set(shopNow().Add(-5 * time.Minute))
+	h.must(h.ledger.MuteCheck(ctx, alerts.Mute{Check: "orders-in-search", Until: shopNow().Add(3 * time.Hour), Actor: "ada", Reason: "the importer is being mended", At: h.clock.now()}))
 	open, _, err := h.ledger.Incidents(ctx, ledger.IncidentFilter{Check: "customers-in-billing", State: "open"})
 	h.must(err)
 	for _, i := range open {
 		_, err := h.ledger.AcknowledgeIncident(ctx, i.ID, "ada", "asked the customer", 0)
 		h.must(err)
 	}
+	h.sendAll() // for two minutes at most
+	h.clock.set(shopNow())
+}
+
+// sendAll sends whatever is due within a minute or two.
+func (h *history) sendAll() {
+	h.t.Helper()
+	until := h.clock.now().Add(2 * time.Minute)
 	for sent := 0; ; sent++ {
-		d, next, err := h.ledger.ClaimDelivery(ctx, []string{"slack"})
+		d, next, err := h.ledger.ClaimDelivery(h.t.Context(), []string{"slack", "webhook"})
 		h.must(err)
 		switch {
 		case d != nil:
-			h.must(h.ledger.SettleDelivery(ctx, d, alerts.Receipt{Ref: alerts.Ref{Channel: "C0" + strings.ToUpper(d.Target.Address[1:]), TS: fmt.Sprintf("%d.%06d", h.clock.now().Unix(), sent)}}, nil))
-		case next.IsZero() || next.After(shopNow().Add(30*time.Second)):
-			h.clock.set(shopNow())
+			ref := alerts.Ref{}
+			if d.Target.Integration == "slack" {
+				ref = alerts.Ref{Channel: "C0" + d.Target.Address, TS: fmt.Sprintf("%d.%06d", h.clock.now().Unix(), sent)}
+			}
+			h.must(h.ledger.SettleDelivery(h.t.Context(), d, alerts.Receipt{Ref: ref}, nil))
+		case next.IsZero() || next.After(until):
 			return
 		default:
 			h.clock.set(next)

@@ -43,7 +43,11 @@ func (s *Server) undelivered(c *gin.Context) []notice {
 	if s.ledger.Ledger == nil || !access.ActorOf(ctx).May(access.Act) {
 		return nil
 	}
-	return outletNotices(s.outlets.look(s.o.Now(), outletsFor, func() ([]ledger.OutletState, error) { return s.ledger.Outlets(ctx) }))
+	list := outletNotices(s.outlets.look(s.o.Now(), outletsFor, func() ([]ledger.OutletState, error) { return s.ledger.Outlets(ctx) }))
+	for i := range list {
+		list[i].Text = s.o.Lens.Scrub(list[i].Text)
+	}
+	return list
 }
 
 // outletNotices are a line for each outlet that takes nothing, the first few.

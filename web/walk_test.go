@@ -195,6 +195,39 @@ func TestPersonWalksThroughThePages(t *testing.T) {
 	at("/sources")
 }
 
+// What is done about an incident anywhere shows on its page by itself, and a note
+// that somebody writes meanwhile is not taken from them.
+func TestIncidentPageFollowsWhatIsDoneElsewhere(t *testing.T) {
+	t.Parallel()
+	chromium := browser(t)
+	dir := t.TempDir()
+	walkStores(t, dir)
+	home := walkService(t, dir).Address()
+	b, other := open(t, chromium, home), open(t, chromium, home)
+	b.visit("/incidents")
+	b.await("none", "document.querySelector('main').innerText.includes('Nothing is open.')")
+	other.visit("/checks/orders-in-search")
+	other.click("form[action='/checks/orders-in-search/runs'] button")
+	b.await("the incident", "document.querySelector('#live-incidents tbody a[href^=\"/incidents/I-\"]') !== null")
+	b.click("#live-incidents tbody a[href^='/incidents/I-']")
+	path := b.path()
+	b.await("what differs", "document.querySelector('#live-what').innerText.includes('mismatch')")
+	b.do("write a note", chromedp.SendKeys(chromedp.ID("note"), "on it"))
+	ask[bool](b, "(document.activeElement.blur(), true)")
+
+	other.visit(path)
+	other.click("form[action$='/mute'] button")
+	other.await("it is muted", "document.querySelector('main').innerText.includes('Muted by local user')")
+	b.await("it waits for the note", "document.getElementById('live-status').textContent === 'newer data waits' && document.getElementById('note').value === 'on it'")
+	b.click("form[action$='/ack'] button")
+	b.await("it is acknowledged", "document.querySelector('#live-line').innerText.includes('acknowledged by local user')")
+	other.await("it shows there", "document.querySelector('#live-line').innerText.includes('acknowledged by local user') && document.querySelector('#live-line').innerText.includes('on it')")
+	other.click("form[action$='/unmute'] button")
+	b.await("it is no longer muted", "!document.querySelector('main').innerText.includes('Muted by local user')")
+	b.clean("incident")
+	other.clean("incident")
+}
+
 // Who pauses the page reads it in peace, and is told that newer data waits.
 func TestPausedPageStandsStill(t *testing.T) {
 	t.Parallel()

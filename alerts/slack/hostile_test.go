@@ -153,14 +153,17 @@ func TestHostileWordsPingNobodyAndLeadNowhere(t *testing.T) {
 		}
 		longest = max(longest, len(blocks))
 		judgeMessage(t, fmt.Sprintf("message %d of seed %d", n, seed), d, m.Text, blocks, metadata)
+		if n%10 > 0 {
+			continue
+		}
+		if m.Plain() == "" {
+			t.Fatalf("message %d of seed %d says nothing", n, seed)
+		}
 		bare := m.bare()
 		if blocks, err = json.Marshal(slack.Blocks{BlockSet: bare.Blocks}); err != nil {
 			t.Fatal(err)
 		}
 		judgeMessage(t, fmt.Sprintf("message %d of seed %d, bare", n, seed), d, bare.Text, blocks, metadata)
-		if m.Plain() == "" {
-			t.Fatalf("message %d of seed %d says nothing", n, seed)
-		}
 	}
 	t.Logf("the longest of 5,000 messages has blocks of %d bytes", longest)
 }

@@ -49,8 +49,7 @@ type Inbound struct {
 	team  workspace
 	wake  chan struct{}
 	quiet refusals
-	later sync.WaitGroup // what tells somebody something after the request was answered
-	room  chan struct{}  // for those
+	room  chan struct{} // for what tells somebody that we are busy
 }
 
 // NewInbound makes an Inbound. It asks Slack for nothing yet.
@@ -249,14 +248,14 @@ func (in *Inbound) tellLater(a *asked, m Message) {
 	default:
 		return
 	}
-	in.later.Go(func() {
+	go func() {
 		defer func() { <-in.room }()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := in.tell(ctx, a, m, false); err != nil {
 			in.o.Log.Warn("tell somebody of Slack that we are busy", "error", err)
 		}
-	})
+	}()
 }
 
 // socketID is how an envelope of Socket Mode is told from every other.

@@ -15,7 +15,7 @@ import (
 func (v verb) action() string {
 	switch v {
 	case doAck:
-		return "acknowledge"
+		return "acknowledge incident"
 	case doMute, doMuteOf:
 		return "mute check"
 	case doUnmute, doUnmuteOf:
@@ -23,7 +23,7 @@ func (v verb) action() string {
 	case doRun:
 		return "run"
 	case doRecheck:
-		return "recheck"
+		return "re-check"
 	}
 	return ""
 }
@@ -84,28 +84,21 @@ func (in *Inbound) obey(ctx context.Context, r *alerts.Request, a *asked) (reply
 // what came of it, and only a refusal is told.
 func clicked(r *alerts.Request) bool { return r.Kind == kindAction }
 
-// mostStale is how often an acknowledgement is tried of an incident that grows.
-const mostStale = 3
-
-// acknowledge takes an incident on. That it grew since the person saw it does not
-// matter; that somebody has it, or that it is over, does.
+// acknowledge takes an incident on. Where it is somebody's already, whoever asked
+// is told whose.
 func (in *Inbound) acknowledge(ctx context.Context, r *alerts.Request, o order) (reply, error) {
 	what := strings.ToUpper(o.What)
 	i, err := in.o.Desk.Acknowledge(ctx, what, o.Revision, o.Note)
-	for try := 1; errors.Is(err, ErrStale); try++ {
-		now, failed := in.o.Book.Incident(ctx, what)
-		if failed != nil {
-			return reply{}, failed
+	switch {
+	case errors.Is(err, ErrStale):
+		if i, err = in.o.Book.Incident(ctx, what); err == nil {
+			err = &Refusal{moved(i, in.o.Now())}
 		}
-		if r.Term > 1 && now.State == alerts.Acknowledged && now.AcknowledgedBy == access.ActorOf(ctx).Name {
-			access.AttemptOf(ctx).Record() // by whoever had this request before us, and then was gone
-			i, err = now, nil
-			break
-		}
-		if now.State != alerts.Open || try == mostStale {
-			return reply{}, &Refusal{moved(now, in.o.Now())}
-		}
-		i, err = in.o.Desk.Acknowledge(ctx, what, now.Revision, o.Note)
+	case err != nil || access.AttemptOf(ctx).Recorded():
+	case r.Term == 1: // it was so before
+		err = &Refusal{moved(i, in.o.Now())}
+	default:
+		access.AttemptOf(ctx).Record() // by whoever had this request before us, and then was gone
 	}
 	if err != nil || clicked(r) {
 		return reply{}, err

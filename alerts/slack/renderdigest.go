@@ -71,7 +71,7 @@ func summed(g *alerts.Digest) string {
 }
 
 func listedIncidents(m *Message, publicURL, title string, incidents []alerts.Line, g *alerts.Digest) []line {
-	const shown = 8
+	const shown = 6
 	if len(incidents) == 0 {
 		return nil
 	}

@@ -84,7 +84,7 @@ func notification(d *alerts.Delivery) string {
 	text := fmt.Sprintf("Drift in %s: %s", name, counted(i.Facts.Counted, "finding"))
 	if i.Kind == alerts.Blind {
 		text = "Cannot check " + name
-		if blind := unseen(i); len(blind) > 0 {
+		if blind := unseen(i); len(blind) > 0 && blind[0].Cause != "" {
 			text += ": " + quiet(blind[0].Cause, longWords)
 		}
 	}
@@ -110,8 +110,12 @@ func facts(d *alerts.Delivery) slack.Block {
 		field("Findings", findings(i))
 	}
 	switch {
+	case i.State == alerts.Resolved && i.Regressed > 0:
+		field("Resolved", when(i.ResolvedAt))
 	case i.State == alerts.Resolved:
 		field("Lasted", span(i.ResolvedAt.Sub(i.OpenedAt))+", until "+when(i.ResolvedAt))
+	case i.Regressed > 0: // when it came back is a line of its thread
+		field("First opened", when(i.OpenedAt))
 	default:
 		field("Since", when(i.OpenedAt))
 	}
@@ -129,13 +133,17 @@ func facts(d *alerts.Delivery) slack.Block {
 func findings(i *alerts.Incident) string {
 	f := &i.Facts
 	text := number(f.Counted)
+	first := i.First
+	if i.Regressed > 0 {
+		first = i.Told // the first and the most were of another time
+	}
 	switch {
 	case i.State == alerts.Resolved && i.Peak > f.Counted:
 		text = fmt.Sprintf("%s, at most %s", text, number(i.Peak))
 	case i.State == alerts.Resolved:
-	case f.Counted > i.First && f.Counted >= i.Peak:
-		text = fmt.Sprintf("%s → %s (growing)", number(i.First), text)
-	case f.Counted < i.Peak:
+	case f.Counted > first && (i.Regressed > 0 || f.Counted >= i.Peak):
+		text = fmt.Sprintf("%s → %s (growing)", number(first), text)
+	case i.Regressed == 0 && f.Counted < i.Peak:
 		text = fmt.Sprintf("%s → %s (falling)", number(i.Peak), text)
 	}
 	if f.Compared > 0 && f.Counted > 0 {
@@ -145,7 +153,7 @@ func findings(i *alerts.Incident) string {
 		text += fmt.Sprintf("\n+ %s accepted as known", number(f.Accepted))
 	}
 	if f.Omitted > 0 {
-		text += fmt.Sprintf("\n%s of them counted, not kept", number(f.Omitted))
+		text += fmt.Sprintf("\n+ %s counted and not kept", number(f.Omitted))
 	}
 	return text
 }
@@ -166,7 +174,7 @@ func least(edges []alerts.EdgeFacts) float64 {
 func unseen(i *alerts.Incident) []alerts.EdgeFacts {
 	var blind []alerts.EdgeFacts
 	for _, e := range i.Facts.Edges {
-		if e.Cause != "" {
+		if e.Stale || e.Consistency == drift.Unknown {
 			blind = append(blind, e)
 		}
 	}
@@ -201,7 +209,7 @@ func story(d *alerts.Delivery) []line {
 		if more := len(blind) - 5; more > 0 {
 			l.say("and " + counted(int64(more), "more replica") + ". ")
 		}
-		l.say("No statement about the data is possible: it may be right or wrong.")
+		l.say("No statement about this data is possible: it may be right or wrong.")
 		add(l)
 	}
 	if d.Muted != nil && i.State != alerts.Resolved {
@@ -276,84 +284,4 @@ func columns(rows [][2]string) []string {
 		list = append(list, strings.TrimRight(row[0]+gap+row[1], " "))
 	}
 	return list
-}
-
-// footing says how urgent it is, whose it is, and where to read on.
-func footing(m *Message, d *alerts.Delivery, publicURL string) slack.Block {
-	var elements []slack.MixedElement
-	add := func(t *slack.TextBlockObject) { elements = append(elements, t) }
-	if s := d.Policy.Severity; s != "" {
-		add(plainText(urgency(s) + " " + visible(s, longName)))
-	}
-	if d.Policy.Team != "" {
-		add(plainText("team " + visible(d.Policy.Team, longName)))
-	}
-	if m.Mention != "" {
-		add(marked(mention(m.Mention)))
-	}
-	var places []string
-	if page := m.leads(incidentPage(publicURL, d.Incident.ID)); page != "" {
-		places = append(places, link(page, "details"))
-	}
-	if runbook := m.leads(d.Policy.Runbook); runbook != "" {
-		places = append(places, link(runbook, "runbook"))
-	}
-	if len(places) > 0 {
-		add(marked(strings.Join(places, " · ")))
-	}
-	if id := visible(d.Incident.ID, longName); id != "" {
-		add(plainText(id))
-	}
-	return slack.NewContextBlock("", elements...)
-}
-
-func urgency(severity string) string {
-	switch severity {
-	case "critical":
-		return "🔥"
-	case "high":
-		return "❗"
-	}
-	return "▫️"
-}
-
-// buttons are what may be done here. Each says what its presser saw, so that who
-// presses an old one is told.
-func buttons(m *Message, d *alerts.Delivery, publicURL string) slack.Block {
-	i := d.Incident
-	value := pressed(i)
-	var elements []slack.BlockElement
-	button := func(action, label string) *slack.ButtonBlockElement {
-		b := slack.NewButtonBlockElement(action, value, plainText(label))
-		elements = append(elements, b)
-		return b
-	}
-	if i.State == alerts.Open {
-		button(ActionAck, "Acknowledge").WithStyle(slack.StylePrimary)
-	}
-	button(ActionRecheck, "Re-check now")
-	if d.Muted != nil {
-		button(ActionUnmute, "Unmute")
-	} else {
-		elements = append(elements, muting(i, value))
-	}
-	if page := m.leads(incidentPage(publicURL, i.ID)); page != "" {
-		button(ActionOpen, "Open").URL = page
-		if i.Kind == alerts.Drift {
-			button(ActionReviewFix, "Review fix").URL = m.leads(incidentPage(publicURL, i.ID) + "#fix")
-		}
-	}
-	return slack.NewActionBlock("", elements...)
-}
-
-func muting(i *alerts.Incident, value string) slack.BlockElement {
-	choices := [][2]string{{"1h", "1 hour"}, {"4h", "4 hours"}, {"1d", "1 day"}}
-	if i.Kind == alerts.Drift {
-		choices = append(choices, [2]string{"grow", "Until it grows"})
-	}
-	var options []*slack.OptionBlockObject
-	for _, choice := range choices {
-		options = append(options, slack.NewOptionBlockObject(value+":"+choice[0], plainText(choice[1]), nil))
-	}
-	return slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, plainText("Mute…"), ActionMute, options...)
 }

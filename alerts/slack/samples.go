@@ -57,7 +57,7 @@ func Samples(now time.Time) []Sample {
 	}
 	ended := sample("resolved", alerts.Edit, incident(resolved))
 	back := sample("regressed", alerts.Edit, incident(func(i *alerts.Incident) {
-		i.Regressed, i.First, i.Peak, i.Facts, i.Revision = 1, 3, 3, sampleFacts(3, opened), 15
+		i.Regressed, i.Told, i.Peak, i.Facts, i.Revision = 1, 3, 530, sampleFacts(3, opened), 15
 	}))
 	thread := sample("thread", alerts.Reply, incident(func(i *alerts.Incident) {
 		growing(i)

@@ -52,9 +52,11 @@ func New(o Options) *Sender {
 
 // Send takes one step. A post, reply or notice whose answer was lost is looked for
 // by its metadata before it is made again. Where the history cannot be read it is
-// made once more, and not a third time: that is refused until somebody lets the
-// history be read.
+// made again all the same; a root message only once more, and not a third time:
+// that is refused until somebody lets the history be read.
 func (s *Sender) Send(ctx context.Context, d *alerts.Delivery) (alerts.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	m := Render(d, s.publicURL)
 	if Check(m) != nil {
 		m = m.bare() // rather short than not at all
@@ -136,6 +138,10 @@ func written(m Message) []slack.MsgOption {
 	}
 }
 
+// patience bounds a step with all that is looked up for it, well within the time
+// for which a dispatcher holds the channel.
+const patience = 40 * time.Second
+
 // lookBack is how far before a doubtful request its message is looked for, since
 // Slack's clock is not ours.
 const lookBack = 5 * time.Second
@@ -171,8 +177,8 @@ func made(m *slack.Message, d *alerts.Delivery) bool {
 // unread decides what to do where the history cannot be read.
 func unread(err error, d *alerts.Delivery) (alerts.Ref, error) {
 	switch {
-	case forbidden(err) && d.Lost < 2:
-		return alerts.Ref{}, nil
+	case forbidden(err) && (d.Step != alerts.Post || d.Lost < 2):
+		return alerts.Ref{}, nil // a reply told twice is better than one that is not
 	case forbidden(err):
 		return alerts.Ref{}, &alerts.RefusedError{
 			Why: "two messages were sent whose answers were lost, and the channel's history cannot be read to find them",

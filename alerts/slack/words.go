@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"plumbline/alerts"
 	"plumbline/drift"
 )
 
@@ -135,7 +136,7 @@ func share(x float64) string {
 	switch percent := 100 * x; {
 	case x >= 1:
 		return "100 %"
-	case x <= 0:
+	case !(x > 0):
 		return "0 %"
 	case percent < 0.01:
 		return "under 0.01 %"
@@ -151,25 +152,8 @@ func trimmed(x, fraction float64) string {
 	return strconv.FormatFloat(float64(int64(x*fraction+1e-9))/fraction, 'f', -1, 64)
 }
 
-// span returns how long something took, in its two largest units.
-func span(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 24*time.Hour:
-		return two(int(d.Hours()), "h", int(d.Minutes())%60, "min")
-	}
-	return two(int(d.Hours())/24, "d", int(d.Hours())%24, "h")
-}
-
-func two(a int, unit string, b int, smaller string) string {
-	if b == 0 {
-		return fmt.Sprintf("%d %s", a, unit)
-	}
-	return fmt.Sprintf("%d %s %d %s", a, unit, b, smaller)
-}
+// span returns how long something took.
+func span(d time.Duration) string { return alerts.Lasted(d) }
 
 // listed joins at most n of the names and says how many more there are.
 func listed(names []string, n int, write func(string) string) string {

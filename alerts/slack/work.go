@@ -180,6 +180,9 @@ func (in *Inbound) carryOut(ctx context.Context, r *alerts.Request, a *asked) (r
 	}
 	if err == nil {
 		in.o.Wake()
+		if !attempt.Recorded() && attempt.Detail == "" {
+			attempt.Detail = "nothing changed"
+		}
 		return answer, in.attest(ctx, attempt, access.Done)
 	}
 	refusal, fault := settled(reply{}, err)

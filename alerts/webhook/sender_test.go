@@ -163,8 +163,8 @@ func checkWords(t *testing.T, err error, words string) {
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	held := make(chan struct{})
-	t.Cleanup(func() { close(held) })
 	slow := server(t, func(http.ResponseWriter, *http.Request) { <-held })
+	t.Cleanup(func() { close(held) }) // before the server is, which waits for its answers
 	cut := server(t, func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"plumbline/access"
 	"plumbline/cmd/plumbline/report"
 	"plumbline/web"
 )
@@ -18,6 +19,7 @@ type findingFlags struct {
 	state, kind                           *choice
 	limit                                 int
 	format                                *choice
+	veiled                                bool // no value of a record is written
 }
 
 func (f *findingFlags) register(cmd *cobra.Command) {
@@ -63,14 +65,34 @@ func (c *cli) findingsCommand() *cobra.Command {
 	}
 	var exported findingFlags
 	export := &cobra.Command{Use: "export", Short: "Write all findings that match", Args: atMost(0),
-		Long: "Write all findings that match, page by page as they are read, masked as on the pages."}
+		Long: `Write all findings that match, page by page as they are read, without any value
+of a record: neither keys, nor what the fields hold. With --values they are there,
+masked as on the pages, and the audit log says who exported them.`}
+	var values bool
+	export.Flags().BoolVar(&values, "values", false, "with the values of records")
 	exported.register(export)
 	exported.format = output(export, "ndjson", "json", "csv", "md")
 	export.RunE = func(cmd *cobra.Command, _ []string) error {
-		return c.with(cmd.Context(), func(cl *client) error { return c.listFindings(cmd.Context(), cl, &exported) })
+		exported.veiled = !values
+		return c.with(cmd.Context(), func(cl *client) error { return c.exportFindings(cmd.Context(), cl, &exported) })
 	}
 	return c.group(&cobra.Command{Use: "findings", Short: "List, show and act on what was found to differ"},
 		list, c.showFindingCommand(), c.ackCommand(), c.muteCommand(), c.unmuteCommand(), export)
+}
+
+// exportFindings writes what matches. That values leave is written down first:
+// they cannot be taken back.
+func (c *cli) exportFindings(ctx context.Context, cl *client, flags *findingFlags) error {
+	if !flags.veiled {
+		a := &access.Attempt{Actor: operator(), Action: "export findings", Object: "findings", Detail: "with values"}
+		if flags.check != "" {
+			a.Object = "check " + flags.check
+		}
+		if err := cl.ledger.Attest(ctx, a, access.Done); err != nil {
+			return err
+		}
+	}
+	return c.listFindings(ctx, cl, flags)
 }
 
 // listFindings writes what matches; a table or one JSON object once it is all
@@ -81,6 +103,9 @@ func (c *cli) listFindings(ctx context.Context, cl *client, flags *findingFlags)
 	var rows *csv.Writer
 	take := func(page []web.FindingBody) error {
 		for i := range page {
+			if flags.veiled {
+				page[i] = report.Veil(page[i])
+			}
 			var err error
 			switch flags.format.word {
 			case "ndjson":

@@ -107,7 +107,11 @@ func (c *cli) serving(ctx context.Context, l *ledger.Ledger, token *commandToken
 		if err := token.make(ctx); err != nil {
 			return nil, err
 		}
-		if answersAs(ctx, p, token.plain) {
+		ours, err := answersAs(ctx, p, token.plain)
+		if token.made == "" && refused(err) {
+			return nil, fmt.Errorf("plumbline serve at %s does not take the token in $PLUMBLINE_TOKEN: %w", p.Listen, err)
+		}
+		if ours {
 			return p, nil
 		}
 	}
@@ -115,14 +119,29 @@ func (c *cli) serving(ctx context.Context, l *ledger.Ledger, token *commandToken
 }
 
 // answersAs says whether the API at a process's address is that process's: one
-// that was killed stays on the list for a while, and another may listen there by then.
-func answersAs(ctx context.Context, p *ledger.Process, token string) bool {
+// that was killed stays on the list for a while, and another may listen there by
+// then. err says why nothing can be said.
+func answersAs(ctx context.Context, p *ledger.Process, token string) (bool, error) {
 	remote := &http.Client{Timeout: 2 * time.Second}
 	var summary web.SummaryBody
 	if err := (&client{do: remote.Do, base: "http://" + p.Listen, token: token}).get(ctx, "/summary", nil, &summary); err != nil {
-		return false
+		return false, err
 	}
-	return slices.ContainsFunc(summary.Processes, func(known web.ProcessBody) bool { return known.ID == p.ID })
+	return slices.ContainsFunc(summary.Processes, func(known web.ProcessBody) bool { return known.ID == p.ID }), nil
+}
+
+// answeredError is what the API answered instead of what was asked for.
+type answeredError struct {
+	status int
+	words  string
+}
+
+func (e *answeredError) Error() string { return e.words }
+
+// refused says whether the API refused who asked.
+func refused(err error) bool {
+	answered, ok := errors.AsType[*answeredError](err)
+	return ok && (answered.status == http.StatusUnauthorized || answered.status == http.StatusForbidden)
 }
 
 // inProcess hands requests to a handler.
@@ -193,9 +212,9 @@ func (cl *client) ask(ctx context.Context, method, path string, body, out any) e
 	if answer.StatusCode >= http.StatusBadRequest {
 		var problem web.Problem
 		if err := json.Unmarshal(text, &problem); err != nil || problem.Detail == "" {
-			return fmt.Errorf("plumbline serve answered %s", answer.Status)
+			return &answeredError{answer.StatusCode, "plumbline serve answered " + answer.Status}
 		}
-		return errors.New(problem.Detail + ": " + commandWords(problem.NextStep))
+		return &answeredError{answer.StatusCode, problem.Detail + ": " + commandWords(problem.NextStep)}
 	}
 	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("read the answer of plumbline serve: %w", err)
@@ -205,8 +224,8 @@ func (cl *client) ask(ctx context.Context, method, path string, body, out any) e
 
 // commandWords says what to do next as commands, where the API says it as requests.
 func commandWords(next string) string {
-	one := regexp.MustCompile(`at /api/v1/(runs|findings)/(\S+)`)
-	all := regexp.MustCompile(`GET /api/v1/(runs|findings)\b`)
+	one := regexp.MustCompile(`at /api/v1/(runs|findings|incidents)/(\S+)`)
+	all := regexp.MustCompile(`GET /api/v1/(runs|findings|incidents)\b`)
 	next = one.ReplaceAllString(next, "with plumbline $1 show $2")
 	next = all.ReplaceAllString(next, "plumbline $1 list")
 	return strings.NewReplacer("GET /api/v1/sources", "plumbline sources test", "GET /api/v1/checks", "plumbline validate",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"plumbline/access"
+	"plumbline/cmd/plumbline/service"
 	"plumbline/configs"
 	"plumbline/ledger"
 )
@@ -35,10 +36,8 @@ func (c *cli) openLedger(ctx context.Context, config *configs.Config, makes bool
 			return nil, fmt.Errorf("there is no ledger yet (%s): plumbline serve makes it, and remembers what it finds in it", path)
 		}
 	}
-	o := ledger.Options{Now: c.now}
-	if key := config.Access.AuditKey.Reveal(); key != "" {
-		o.AuditKey = []byte(key)
-	}
+	o := service.LedgerOptions(config)
+	o.Now, o.Policies = c.now, config.Policies()
 	l, err := ledger.Open(ctx, address, o)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)

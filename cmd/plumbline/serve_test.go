@@ -24,6 +24,7 @@ type served struct {
 	t       *testing.T
 	cmd     *exec.Cmd
 	address string
+	said    string // what it said besides its address
 	exited  chan error
 
 	mu  sync.Mutex
@@ -62,7 +63,10 @@ func serveIn(t *testing.T, dir string, args ...string) *served {
 			<-s.exited
 		}
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
+	said := bufio.NewReader(out)
+	line, err := said.ReadString('\n')
+	more, _ := said.Peek(said.Buffered()) // all is said at once
+	s.said = string(more)
 	go func() { s.exited <- s.cmd.Wait() }()
 	_, address, found := strings.Cut(strings.TrimSpace(line), " on ")
 	if err != nil || !found {

@@ -93,6 +93,11 @@ func (c *cli) validate(ctx context.Context, connect bool, format string) error {
 			return ctx.Err()
 		}
 	}
+	if config != nil {
+		for _, n := range config.Notes {
+			out.Problems = append(out.Problems, problem{Severity: note, File: n.File, Line: n.Line, Column: n.Column, Path: n.Path, Message: n.Message})
+		}
+	}
 	for i := range out.Problems {
 		out.Problems[i].Message = c.scrub(out.Problems[i].Message)
 		out.Valid = out.Valid && out.Problems[i].Severity != wrong

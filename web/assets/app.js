@@ -29,6 +29,7 @@ function busy() {
   const at = document.activeElement;
   if (at && at.closest("main form") && at.matches("input:not([type=checkbox]), select, textarea")) return true;
   if (document.querySelector("main input[type=checkbox][name=id]:checked")) return true;
+  if ([...document.querySelectorAll("main form[method=post] input[type=text]")].some((e) => e.value !== e.defaultValue)) return true;
   const selection = document.getSelection();
   return Boolean(selection && !selection.isCollapsed);
 }
@@ -49,7 +50,7 @@ function live() {
     button.hidden = false;
     button.setAttribute("aria-pressed", String(paused()));
     button.querySelector(".word").textContent = paused() ? "Resume" : "Pause";
-    status.textContent = paused() ? (behind ? "paused, newer data waits" : "paused") : lost ? "connection lost" : "live";
+    status.textContent = paused() ? (behind ? "paused, newer data waits" : "paused") : lost ? "connection lost" : behind ? "newer data waits" : "live";
     document.documentElement.toggleAttribute("data-lost", lost);
     document.documentElement.toggleAttribute("data-paused", paused());
   };
@@ -63,6 +64,7 @@ function live() {
     }
     last = Date.now();
     behind = false;
+    show();
     htmx.trigger(source, "refresh");
   };
   const soon = () => {

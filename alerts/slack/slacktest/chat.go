@@ -99,7 +99,7 @@ func (s *Server) find(channel, ts string) *Message {
 	return nil
 }
 
-// content is what a message says, checked against Slack's limits.
+// content is what a message says, checked against Slack's limits. mu is held.
 func (s *Server) content(form url.Values) (m Message, code string) {
 	m = Message{Text: form.Get("text"), At: s.o.Now()}
 	if blocks := form.Get("blocks"); blocks != "" && blocks != "[]" {
@@ -109,9 +109,7 @@ func (s *Server) content(form url.Values) (m Message, code string) {
 		m.Metadata = json.RawMessage(metadata)
 	}
 	code, problems := judge(&m)
-	for _, problem := range problems {
-		s.violations = append(s.violations, problem)
-	}
+	s.violations = append(s.violations, problems...)
 	return m, code
 }
 

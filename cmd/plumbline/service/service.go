@@ -149,11 +149,17 @@ func (s *Service) serve(ctx context.Context, answer func(context.Context) error)
 }
 
 func (s *Service) ledgerOptions() ledger.Options {
-	o := ledger.Options{Watch: s.changed, Policies: s.policies}
-	if key := s.o.Config.Access.AuditKey.Reveal(); key != "" {
+	o := LedgerOptions(s.o.Config)
+	o.Watch, o.Policies = s.changed, s.policies
+	return o
+}
+
+// LedgerOptions are what everybody who opens a configuration's ledger must know of it.
+func LedgerOptions(config *configs.Config) (o ledger.Options) {
+	if key := config.Access.AuditKey.Reveal(); key != "" {
 		o.AuditKey = []byte(key)
 	}
-	if key := s.o.Config.Access.DataKey.Reveal(); key != "" {
+	if key := config.Access.DataKey.Reveal(); key != "" {
 		o.DataKey = []byte(key)
 	}
 	return o

@@ -64,7 +64,7 @@ defaults: {settle: 0s, alert: {slack: "#data"}}
 checks:
   prices: {owner: {source: shop, dataset: products, key: [id]}, replica: {source: shop, dataset: copies, key: [id]}, fields: [price]}
 alerts:
-  slack: {token: "%s", signing_secret: "%s", app_token: "%s", api_url: "%s"}
+  slack: {token: "%s", signing_secret: "%s", %s api_url: "%s"}
 `
 
 func newOffice(t *testing.T, socket bool) *office {
@@ -83,7 +83,7 @@ func newOffice(t *testing.T, socket bool) *office {
 	}
 	app := ""
 	if socket {
-		app = slacktest.AppToken
+		app = `app_token: "` + slacktest.AppToken + `",`
 	}
 	text := fmt.Sprintf(strings.Replace(officeConfig, "SHOP", shop, 1), slacktest.Token, slacktest.SigningSecret, app, o.slack.API())
 	if err := os.WriteFile(filepath.Join(o.dir, "plumbline.yaml"), []byte(text), 0o600); err != nil {
@@ -303,7 +303,7 @@ func TestEverythingCanBeDoneInSlack(t *testing.T) {
 			}
 			o.told(o.ann, before, "a second acknowledgement", "I-1 is already acknowledged by ann")
 			o.hears(door, o.ann, "ack I-1 it is mine", "already acknowledged by ann")
-			if n := o.entries("acknowledge"); n[access.Done] != 1 || n[access.Denied] != 2 {
+			if n := o.entries("acknowledge incident"); n[access.Done] != 1 || n[access.Denied] != 2 {
 				t.Errorf("the audit log has %v of acknowledging", n)
 			}
 		})
@@ -346,7 +346,7 @@ func TestOnlyWhoMayActsInSlack(t *testing.T) {
 	if i := o.incident(); i.State != alerts.Open {
 		t.Errorf("the incident is %+v", i)
 	}
-	if n := o.entries("acknowledge"); n[access.Done] != 0 || n[access.Denied] != 4 {
+	if n := o.entries("acknowledge incident"); n[access.Done] != 0 || n[access.Denied] != 4 {
 		t.Errorf("the audit log has %v of acknowledging", n)
 	}
 	if mutes, err := o.service.Ledger().Mutes(t.Context()); err != nil || len(mutes) != 0 {
@@ -374,7 +374,7 @@ func TestFiftyClicksAreOneEffect(t *testing.T) {
 	clicks.Wait()
 	o.await("49 are told", func() bool { return len(o.slack.Private(o.ann.ID)) == before+49 })
 	o.root("cknowledged by ann")
-	if n := o.entries("acknowledge"); n[access.Done] != 1 || n[access.Denied] != 49 {
+	if n := o.entries("acknowledge incident"); n[access.Done] != 1 || n[access.Denied] != 49 {
 		t.Errorf("the audit log has %v", n)
 	}
 	milestones, err := o.service.Ledger().Milestones(t.Context(), "I-1")
@@ -420,7 +420,7 @@ func TestReplaysAreRefused(t *testing.T) {
 	o.start()
 	door = o.door(false)
 	replay(20)
-	if n := o.entries("acknowledge"); n[access.Done] != 1 || n[access.Denied] != 0 {
+	if n := o.entries("acknowledge incident"); n[access.Done] != 1 || n[access.Denied] != 0 {
 		t.Errorf("the audit log has %v", n)
 	}
 }

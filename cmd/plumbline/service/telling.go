@@ -47,7 +47,7 @@ func sameOutlets(a, b *configs.Alerts) bool {
 func (s *Service) tell(ctx context.Context, config *configs.Config) *telling {
 	t := &telling{alerts: config.Alerts}
 	ctx, t.end = context.WithCancel(context.WithoutCancel(ctx))
-	t.dispatcher = alerts.NewDispatcher(alerts.DispatcherOptions{Outbox: s.ledger, Senders: s.senders(config), Now: time.Now, Log: s.o.Log,
+	t.dispatcher = alerts.NewDispatcher(alerts.DispatcherOptions{Outbox: s.ledger, Senders: Senders(config, s.o.Version), Now: time.Now, Log: s.o.Log,
 		Observe: s.metrics.Notified})
 	t.running.Go(func() { t.dispatcher.Run(ctx) })
 	if declared := config.Alerts.Slack; declared != nil {
@@ -76,8 +76,8 @@ func (s *Service) stopTelling() {
 	}
 }
 
-// senders are the integrations that the configuration declares.
-func (s *Service) senders(config *configs.Config) map[string]alerts.Sender {
+// Senders are the integrations that a configuration declares, by name.
+func Senders(config *configs.Config, version string) map[string]alerts.Sender {
 	senders := map[string]alerts.Sender{}
 	if declared := config.Alerts.Slack; declared != nil {
 		senders[configs.ToSlack] = slack.New(slack.Options{Token: declared.Token, APIURL: declared.APIURL, PublicURL: config.Server.PublicURL})
@@ -87,7 +87,7 @@ func (s *Service) senders(config *configs.Config) map[string]alerts.Sender {
 		for _, w := range config.Alerts.Webhooks {
 			hooks[w.Name] = webhook.Hook{URL: w.URL, Secret: w.Secret}
 		}
-		senders[configs.ToWebhook] = webhook.New(webhook.Options{Hooks: hooks, PublicURL: config.Server.PublicURL, Version: s.o.Version, Now: time.Now})
+		senders[configs.ToWebhook] = webhook.New(webhook.Options{Hooks: hooks, PublicURL: config.Server.PublicURL, Version: version, Now: time.Now})
 	}
 	return senders
 }
