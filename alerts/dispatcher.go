@@ -38,9 +38,18 @@ const (
 	sweepPause = 5 * time.Second
 	// idlePause is how often it is looked for what another process made due.
 	idlePause = 2 * time.Second
-	// hands is how many sends of one integration go at once, to as many targets.
-	hands = 3
 )
+
+// hands is how many sends of an integration go at once. Webhooks are strangers to
+// each other, and a slow one holds up no more than one hand; an integration that
+// may ask all of us to wait is sent to by one, so that nothing is on its way when
+// it does.
+func hands(integration string) int {
+	if integration == ByWebhook {
+		return 4
+	}
+	return 1
+}
 
 // Dispatcher sends what is due, one step at a time and target. Several may work
 // on one Outbox.
@@ -84,7 +93,7 @@ func (d *Dispatcher) waking() <-chan struct{} {
 func (d *Dispatcher) Run(ctx context.Context) {
 	var working sync.WaitGroup
 	for _, integration := range slices.Sorted(maps.Keys(d.o.Senders)) {
-		for range hands {
+		for range hands(integration) {
 			working.Go(func() { d.work(ctx, integration) })
 		}
 	}

@@ -50,7 +50,9 @@ type Incident struct {
 	ToldAt time.Time
 	// Resolution says why it is resolved, in words.
 	Resolution string
-	// Revision rises with every change that is told; who acts on an old one is told so.
+	// Revision rises with every change that is told. Who takes an incident on from an
+	// old one is told so where somebody else did meanwhile; that figures moved since
+	// is no reason to refuse.
 	Revision int64
 }
 

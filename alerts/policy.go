@@ -6,9 +6,15 @@ import (
 	"plumbline/checks"
 )
 
+// The integrations. A webhook cannot edit what it sent: it only ever posts.
+const (
+	BySlack   = "slack"
+	ByWebhook = "webhook"
+)
+
 // Target is where people are told.
 type Target struct {
-	Integration string `json:"integration"` // slack | webhook
+	Integration string `json:"integration"` // BySlack | ByWebhook
 	// Address is a channel, or the name of a webhook. It is no secret.
 	Address string `json:"address"`
 	// Mention is who is named in what is news there, as the integration writes it:

@@ -11,7 +11,12 @@ import (
 )
 
 // anyAddress gives every address of an example a value.
-func anyAddress(name string) (string, bool) { return "somewhere", strings.HasSuffix(name, "_URL") }
+func anyAddress(name string) (string, bool) {
+	if !strings.HasSuffix(name, "_URL") {
+		return "", false
+	}
+	return "somewhere", true
+}
 
 // Every example loads, and has what its stores are made of and what a run must find.
 func TestExamples(t *testing.T) {
@@ -88,5 +93,28 @@ func TestStarterLoadsWithItsComments(t *testing.T) {
 	}
 	if rules := c.Checks[0].Edges[0].Rules; len(rules) != 5 {
 		t.Errorf("got %d rules", len(rules))
+	}
+}
+
+// So do the alerts that stand below it as comments.
+func TestStarterLoadsWithItsAlerts(t *testing.T) {
+	t.Parallel()
+	text, shown, found := strings.Cut(string(configs.Starter()), "\n# alerts:\n")
+	if !found {
+		t.Fatal("the starting configuration shows no alerts")
+	}
+	text += "\nalerts:\n"
+	for line := range strings.Lines(shown) {
+		text += strings.TrimPrefix(line, "# ")
+	}
+	environment := func(name string) (string, bool) {
+		return "xoxb-somewhere", strings.HasSuffix(name, "_URL") || strings.HasPrefix(name, "SLACK_")
+	}
+	c, err := configs.Parse([]configs.File{{Name: "plumbline.yaml", Data: []byte(text)}}, environment, secretFile)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if c.Alerts.Slack == nil || len(c.Alerts.Routes) != 1 || c.Alerts.Digest == nil || len(c.Notes) > 0 {
+		t.Errorf("got %+v with the notes %v", c.Alerts, c.Notes)
 	}
 }

@@ -26,7 +26,7 @@ func (c *Config) Policies() alerts.Policies {
 
 func (c *Config) policy(check *checks.Check) alerts.Policy {
 	alert := c.Alerts.Checks[check.Name]
-	var to destinations = c.Destinations(check.Name)
+	to := destinations(c.Destinations(check.Name))
 	p := alerts.Policy{
 		Check: check.Name, Description: check.Description, Severity: check.Severity, Team: check.Team, Runbook: check.Runbook,
 		Owner: place(&check.Owner), Targets: to.targets(), Findings: alert.Findings, Share: alert.Share, Repeat: alert.Repeat,

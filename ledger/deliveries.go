@@ -14,9 +14,6 @@ import (
 // figures up to date.
 const editPause = 10 * time.Second
 
-// webhook is the integration that cannot edit: it only ever posts.
-const webhook = "webhook"
-
 // delivery is what one target was told of one subject, and when more is due.
 type delivery struct {
 	subject             string
@@ -40,7 +37,7 @@ func scanDelivery(rows *sql.Rows) (*delivery, error) {
 	return d, err
 }
 
-func (d *delivery) edits() bool { return d.target.Integration != webhook }
+func (d *delivery) edits() bool { return d.target.Integration != alerts.ByWebhook }
 
 // story is how an incident stands, as far as it says what is due.
 type story struct {

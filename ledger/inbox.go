@@ -15,6 +15,13 @@ const requestsKept = 24 * time.Hour
 // TakeRequest keeps a request until somebody has done it; fresh is false where
 // the same one was taken before. Where it returns an error nothing was kept.
 func (l *Ledger) TakeRequest(ctx context.Context, id []byte, kind, body string) (fresh bool, err error) {
+	var known int64 // one that is sent again and again never waits for a write, nor makes others wait
+	if err := l.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM inbox WHERE id = $1`, id).Scan(&known); err != nil {
+		return false, fmt.Errorf("take a request: %w", err)
+	}
+	if known > 0 {
+		return false, nil
+	}
 	err = l.InTx(ctx, func(tx *Tx) error {
 		now := millis(l.now())
 		n, err := tx.exec(ctx, `INSERT INTO inbox (id, came_at, kind, body, term, due_at) VALUES ($1, $2, $3, $4, 0, $5)

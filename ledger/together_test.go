@@ -36,7 +36,7 @@ func TestTogether(t *testing.T) {
 					url, clock := address(t, engine), newClock()
 					var ws []*world
 					for range 3 {
-						ws = append(ws, openWorld(t, url, clock, ledger.Options{}))
+						ws = append(ws, openWorld(t, url, clock, ledger.Options{Policies: policies(nil)}))
 					}
 					promise.holds(t, ws)
 					ws[0].recount()

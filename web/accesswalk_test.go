@@ -72,9 +72,11 @@ func TestPersonSetsUpAndSignsIn(t *testing.T) {
 		b.fill("form[action='/access/accounts'] input[name=name]", name)
 		ask[string](b, fmt.Sprintf("document.querySelector(\"form[action='/access/accounts'] select\").selectedIndex = %d, ''", []int{1, 0, 2}[i]))
 		b.fill("form[action='/access/accounts'] input[name=password]", theirs)
+		h.clock.pass(40 * time.Second)
 		b.click("form[action='/access/accounts'] button")
 		at("/access?said=account-added")
 	}
+	h.clock.pass(2 * time.Minute)
 	b.visit("/account")
 	b.fill("form[action='/account/tokens'] input[name=name]", "nightly report")
 	b.do("tick a scope", chromedp.Click(chromedp.CSS("input[name=scope][value=view]")))
@@ -85,8 +87,10 @@ func TestPersonSetsUpAndSignsIn(t *testing.T) {
 	}
 	h.must(h.ledger.LinkSlack(t.Context(), "T02SHOP", "U07ADA", "ada"))
 
+	h.clock.pass(9 * time.Minute)
 	b.click("form[action='/logout'] button")
 	at("/login")
+	h.clock.pass(5 * time.Minute)
 	b.visit("/audit")
 	at("/login?next=%2Faudit")
 	b.fill("input[name=name]", "ada")
@@ -94,6 +98,7 @@ func TestPersonSetsUpAndSignsIn(t *testing.T) {
 	b.do("sign in", chromedp.Click(chromedp.CSS("main form button")))
 	b.await("it says no", "document.querySelector('main').innerText.includes('is wrong')")
 	b.forget() // what the browser says of a 401
+	h.clock.pass(6 * time.Second)
 	b.fill("input[name=name]", "ada")
 	b.fill("input[name=password]", word)
 	b.click("main form button")

@@ -88,6 +88,9 @@ func (a *api) keys(ctx context.Context, check *checks.Check, given [][]KeyPartBo
 	if len(given) == 0 {
 		return nil, nil
 	}
+	if err := access.Require(ctx, access.Values); err != nil { // a run of a key tells whether a record has it
+		return nil, a.problemOf(err)
+	}
 	kinds, err := a.Auditor.KeyKinds(ctx, check.Name)
 	var missing *ledger.NotFoundError
 	var impossible *auditor.NotPossible

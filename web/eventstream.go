@@ -47,7 +47,8 @@ func (a *api) events(document *huma.OpenAPI) {
 	operation.Description = "Unnamed events, each an Event in JSON, with a comment as heartbeat every 15 seconds."
 	operation.Responses = map[string]*huma.Response{"200": {Description: "The stream, which ends with the process or the connection.",
 		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: document.Components.Schemas.Schema(reflect.TypeFor[EventBody](), true, "Event")}}}}
-	document.AddOperation(&operation.Operation)
+	described := operation.described()
+	document.AddOperation(&described)
 	a.routes.stream(operation, a.watch)
 }
 

@@ -52,6 +52,10 @@ const (
 // is not served at all is answered without asking.
 func (g *guard) admit(c *gin.Context) {
 	need, served := g.routes.needOf(c)
+	if served && forAnyone(c.Request.URL.Path) {
+		c.Next()
+		return
+	}
 	actor, how, err := g.who(c)
 	if err != nil && served && need.Permission != access.Public {
 		g.Log.Error("find out who asks", "path", c.FullPath(), "error", g.Lens.Scrub(err.Error()))
@@ -66,7 +70,7 @@ func (g *guard) admit(c *gin.Context) {
 		return
 	}
 	c.Set(againKey, func() error { return g.again(c, need.Permission) })
-	if actor.Anonymous() && need.Action != "" && need.Action != slackAction && !g.crowd.lets(actor.Address) {
+	if actor.Anonymous() && need.Action != "" && !g.crowd.lets(actor.Address) {
 		c.Header("Retry-After", "60")
 		writeProblem(c, newProblem(http.StatusTooManyRequests, "too much was asked from this address without signing in", "wait a minute, and sign in"))
 		return
@@ -79,9 +83,9 @@ func (g *guard) admit(c *gin.Context) {
 	switch err := access.Require(ctx, need.Permission); {
 	case err != nil:
 		g.deny(c, err)
-	case changes(c.Request.Method) && need.Action != slackAction && how != byToken && how != inside && originless(c.Request):
+	case changes(c.Request.Method) && how == byCookie && originless(c.Request):
 		writeProblem(c, newProblem(http.StatusForbidden, "nothing says from which page this was sent",
-			"a program sends a token, as Authorization: Bearer …, or an Origin header; a browser does by itself"))
+			"a browser says so by itself; a program sends a token instead, as Authorization: Bearer …"))
 	default:
 		c.Next()
 	}
@@ -95,7 +99,7 @@ func (g *guard) who(c *gin.Context) (access.Actor, manner, error) {
 		via = access.ByAPI
 	}
 	address := g.address(c)
-	nobody := access.Actor{Name: "nobody known", Via: via, Address: address}
+	nobody := access.Actor{Name: "not signed in", Via: via, Address: address}
 	if g.Actor != nil {
 		actor := *g.Actor
 		return actor, inside, nil
@@ -104,11 +108,7 @@ func (g *guard) who(c *gin.Context) (access.Actor, manner, error) {
 		return nobody, unknown, errors.New("there is no ledger")
 	}
 	ctx := c.Request.Context()
-	if header := c.GetHeader("Authorization"); header != "" {
-		plain, bearer := strings.CutPrefix(header, "Bearer ")
-		if !bearer {
-			return nobody, unknown, nil
-		}
+	if scheme, plain, _ := strings.Cut(c.GetHeader("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		actor, err := g.Ledger.TokenActor(ctx, strings.TrimSpace(plain), address)
 		if errors.Is(err, ledger.ErrNoToken) {
 			return nobody, unknown, nil
@@ -221,11 +221,9 @@ func (g *guard) deny(c *gin.Context, err error) {
 // attestWithin bounds how long writing an entry of the audit log may take.
 const attestWithin = 5 * time.Second
 
-// settle writes the entry of an attempt that nobody recorded. What is done for
-// Slack is written down by whoever does it, on behalf of the person it is from,
-// and what is refused there would fill the log.
+// settle writes the entry of an attempt that nobody recorded.
 func (g *guard) settle(c *gin.Context, a *access.Attempt, ended bool) {
-	if a.Action == "" || a.Action == slackAction || a.Recorded() {
+	if a.Action == "" || a.Recorded() {
 		return
 	}
 	outcome := access.Done
@@ -266,6 +264,15 @@ func isPage(path string) bool {
 		}
 	}
 	return true
+}
+
+// forAnyone says whether a path is the same for everybody, so that nobody is asked
+// who they are and no ledger is waited for: what pages are made of, whether the
+// process lives, and Slack, which signs what it sends. What is done for Slack is
+// written down by whoever does it, on behalf of the person it is from; what is
+// refused there would fill the log.
+func forAnyone(path string) bool {
+	return strings.HasPrefix(path, "/static/") || path == "/livez" || strings.HasPrefix(path, "/slack/")
 }
 
 // changes says whether a method may change something.

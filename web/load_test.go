@@ -136,7 +136,10 @@ func crowdedPages(h *history) map[string]string {
 	h.must(err)
 	patterns, err := h.ledger.Patterns(h.t.Context(), "check-4", "service-4", 1)
 	h.must(err)
+	told, _, err := h.ledger.Incidents(h.t.Context(), ledger.IncidentFilter{Check: "check-4", State: "open"})
+	h.must(err)
 	return map[string]string{
+		"incidents": "/incidents", "incidents of a team": "/incidents?state=all&team=team-1", "incident": "/incidents/" + told[0].ID,
 		"overview": "/", "check": "/checks/check-4", "findings": "/findings", "of a check": "/findings?check=check-4", "of a kind": "/findings?kind=extra",
 		"of a check and kind": "/findings?check=check-4&kind=missing&state=confirmed", "of a pattern": "/findings?check=check-4&replica=service-4&pattern=" + url.QueryEscape(patterns[0].Words),
 		"of a field": "/findings?check=check-4&field=status", "resolved": "/findings?state=resolved", "by key": "/findings?q=4000123", "by what is not there": "/findings?q=nothing-of-the-kind",

@@ -86,6 +86,12 @@ type operation struct {
 	need need
 }
 
+// described says in the OpenAPI document, too, what the operation needs.
+func (o operation) described() huma.Operation {
+	o.Extensions = map[string]any{"x-permission": string(o.need.Permission)}
+	return o.Operation
+}
+
 // get and post describe operations.
 func get(id, path string, p access.Permission, summary string) operation {
 	return operation{huma.Operation{OperationID: id, Method: http.MethodGet, Path: apiRoot + path, Summary: summary}, need{Permission: p}}
@@ -98,7 +104,7 @@ func post(id, path string, p access.Permission, action, summary string) operatio
 // serve adds an operation to the API.
 func serve[In, Out any](a *api, h huma.API, o operation, handler func(ctx context.Context, in *In) (*Out, error)) {
 	a.routes.declare(o.Method, ginPath(o.Path), o.need)
-	huma.Register(h, o.Operation, handler)
+	huma.Register(h, o.described(), handler)
 }
 
 // ginPath writes a path of the API as gin does: {id} as :id.

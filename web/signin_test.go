@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"plumbline/access"
 	"plumbline/drift"
@@ -231,8 +234,8 @@ func TestFirstAccountClosesTheDoor(t *testing.T) {
 	if answer.Code != http.StatusSeeOther {
 		t.Errorf("from elsewhere: %d", answer.Code)
 	}
-	if w := d.post(here, "/findings/F-1/ack", nil, "Origin", ""); w.Code != http.StatusForbidden {
-		t.Errorf("a POST that says nothing of its page: %d", w.Code)
+	if w := d.post(here, "/findings/F-1/ack", nil, "Origin", ""); w.Code != http.StatusNotFound {
+		t.Errorf("a program's POST, which says nothing of a page: %d", w.Code)
 	}
 	if w := d.post(here, "/access/accounts", url.Values{"name": {"ada"}, "role": {"viewer"}, "password": {"a long enough word"}}); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("a first account that is no admin: %d", w.Code)
@@ -276,5 +279,57 @@ func TestTrustedProxiesNameTheAddress(t *testing.T) {
 	denied, _, err := d.ledger.AuditEntries(t.Context(), ledger.AuditFilter{Outcome: "denied"})
 	if err != nil || len(denied) != 1 || denied[0].Address != "198.51.100.4" {
 		t.Errorf("entries %+v, %v", denied, err)
+	}
+}
+
+// An answer that lasts ends with the right to it.
+func TestAnswersThatLastEndWithTheSession(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	viewer := d.caller("an viewer")
+	engine := gin.New()
+	r := newRoutes(engine)
+	d.must(newGuard(d.server.o, r).stand(engine))
+	before, after := false, true
+	r.reads("/lasts", access.View, func(c *gin.Context) {
+		before = still(c)
+		d.must(d.ledger.EndSessions(c.Request.Context(), access.ActorOf(c.Request.Context()).Account))
+		after = still(c)
+	})
+	request := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/lasts", nil)
+	request.AddCookie(&http.Cookie{Name: cookieName, Value: viewer.cookie})
+	engine.ServeHTTP(httptest.NewRecorder(), request)
+	if !before || after {
+		t.Errorf("it may be read before the session ended: %v, and after: %v", before, after)
+	}
+}
+
+// Addresses of one network of IPv6 are one crowd, and one that is none is too.
+func TestCrowdsAreOfNetworks(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2027, 1, 9, 10, 58, 3, 0, time.UTC)
+	c := newCrowd(func() time.Time { return now })
+	lets := func(address string) (n int) {
+		for c.lets(address) {
+			n++
+		}
+		return n
+	}
+	if n := lets("2001:db8::1"); n != crowdOfOne || c.lets("2001:db8::2") || c.lets("2001:db8::ffff:1") || !c.lets("2001:db8:0:1::1") {
+		t.Errorf("%d attempts of one network", n)
+	}
+	if n := lets("192.0.2.1"); n != crowdOfOne || !c.lets("192.0.2.2") || c.lets("::ffff:192.0.2.1") {
+		t.Errorf("%d attempts of one address", n)
+	}
+	if n := lets("no address"); n != crowdOfOne || c.lets("none either") {
+		t.Errorf("%d attempts of nowhere", n)
+	}
+	now = now.Add(time.Minute)
+	all := 0
+	for i := range 100 {
+		all += lets(fmt.Sprintf("198.51.100.%d", i))
+	}
+	if all != crowdOfAll {
+		t.Errorf("%d attempts of all in a minute", all)
 	}
 }

@@ -83,6 +83,8 @@ func TestOrders(t *testing.T) {
 		"run prices":                       {Verb: doRun, What: "prices"},
 		"run prices key 4 2":               {Verb: doRun, What: "prices", Key: "4 2"},
 		"show F-0123456789":                {Verb: doShow, What: "F-0123456789"},
+		"ack i-204":                        {Verb: doAck, What: "I-204"},
+		"show f-01234ABCDE":                {Verb: doShow, What: "F-01234abcde"},
 		"ack I-204":                        {Verb: doAck, What: "I-204"},
 		"ack I-204 I look into it":         {Verb: doAck, What: "I-204", Note: "I look into it"},
 		"mute prices 2h":                   {Verb: doMute, What: "prices", For: 2 * time.Hour},

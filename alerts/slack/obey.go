@@ -33,10 +33,10 @@ func (o *order) object() string {
 	switch {
 	case o.What == "":
 		return ""
-	case isIncident(o.What) && o.Verb != doRun && o.Verb != doCheck && o.Verb != doMute && o.Verb != doUnmute:
-		return "incident " + o.What
-	case o.Verb == doShow:
+	case o.Verb == doShow && !isIncident(o.What):
 		return "finding " + o.What
+	case o.Verb == doShow, o.Verb == doAck, o.Verb == doRecheck, o.Verb == doMuteOf, o.Verb == doUnmuteOf:
+		return "incident " + o.What
 	}
 	return "check " + o.What
 }
@@ -87,11 +87,10 @@ func clicked(r *alerts.Request) bool { return r.Kind == kindAction }
 // acknowledge takes an incident on. Where it is somebody's already, whoever asked
 // is told whose.
 func (in *Inbound) acknowledge(ctx context.Context, r *alerts.Request, o order) (reply, error) {
-	what := strings.ToUpper(o.What)
-	i, err := in.o.Desk.Acknowledge(ctx, what, o.Revision, o.Note)
+	i, err := in.o.Desk.Acknowledge(ctx, o.What, o.Revision, o.Note)
 	switch {
 	case errors.Is(err, ErrStale):
-		if i, err = in.o.Book.Incident(ctx, what); err == nil {
+		if i, err = in.o.Book.Incident(ctx, o.What); err == nil {
 			err = &Refusal{moved(i, in.o.Now())}
 		}
 	case err != nil || access.AttemptOf(ctx).Recorded():

@@ -98,7 +98,10 @@ func parseOrder(text string) order {
 		o.What, words = words[0], words[1:]
 	}
 	switch o.Verb {
+	case doShow:
+		o.What = named(o.What)
 	case doAck:
+		o.What = named(o.What)
 		o.Note = strings.Join(words, " ")
 	case doRun:
 		if len(words) == 1 || len(words) > 1 && words[0] != "key" {
@@ -161,6 +164,12 @@ func isIncident(text string) bool {
 	digits, found := strings.CutPrefix(text, "I-")
 	_, err := strconv.ParseUint(digits, 10, 63)
 	return found && err == nil
+}
+
+// named is the name of an incident or a finding, however it was typed.
+func named(text string) string {
+	kind, rest, _ := strings.Cut(text, "-")
+	return strings.ToUpper(kind) + "-" + strings.ToLower(rest)
 }
 
 // orderOfAction is what a click means: the action's id and its value, which is

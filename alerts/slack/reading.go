@@ -166,15 +166,14 @@ func (in *Inbound) check(ctx context.Context, name string) (reply, error) {
 
 // show is an incident or a finding.
 func (in *Inbound) show(ctx context.Context, id string) (reply, error) {
-	if id := strings.ToUpper(id); isIncident(id) {
+	if isIncident(id) {
 		i, err := in.o.Book.Incident(ctx, id)
 		if err != nil {
 			return reply{}, err
 		}
 		return reply{lines: in.incidentLines(i), shared: true}, nil
 	}
-	prefix, digits, _ := strings.Cut(id, "-")
-	f, err := in.o.Book.Finding(ctx, strings.ToUpper(prefix)+"-"+strings.ToLower(digits))
+	f, err := in.o.Book.Finding(ctx, id)
 	if err != nil {
 		return reply{}, err
 	}

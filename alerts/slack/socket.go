@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"io"
 	"log"
-	"net/http"
 	"sync"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
 )
@@ -45,8 +43,7 @@ func (in *Inbound) Socket(ctx context.Context) {
 func (in *Inbound) hold(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	client := socketmode.New(in.api, socketmode.OptionReadLimit(largestEnvelope), socketmode.OptionLog(log.New(io.Discard, "", 0)),
-		socketmode.OptionDialer(&websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: 10 * time.Second, WriteBufferSize: 32 << 10}))
+	client := socketmode.New(in.api, socketmode.OptionReadLimit(largestEnvelope), socketmode.OptionLog(log.New(io.Discard, "", 0)))
 	ended := make(chan error, 1)
 	go func() { ended <- client.RunContext(ctx) }()
 	var taking sync.WaitGroup

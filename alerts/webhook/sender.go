@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -127,7 +128,7 @@ func unreached(ctx context.Context, name string, err error) error {
 	var denied *forbiddenError
 	var dns *net.DNSError
 	var wrapped *url.Error
-	var certificate interface{ Unwrap() error }
+	var certificate *tls.CertificateVerificationError
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("send to webhook %s: %w", name, context.Cause(ctx))
@@ -137,7 +138,7 @@ func unreached(ctx context.Context, name string, err error) error {
 		return &alerts.RetryError{Why: fmt.Sprintf("webhook %s did not answer in time", name)}
 	case errors.As(err, &dns):
 		return &alerts.RetryError{Why: fmt.Sprintf("the host of webhook %s is not known", name)}
-	case errors.As(err, &certificate) && strings.Contains(err.Error(), "tls: "):
+	case errors.As(err, &certificate):
 		return &alerts.RetryError{Why: fmt.Sprintf("webhook %s does not prove who it is: look at its certificate", name)}
 	}
 	return &alerts.RetryError{Why: fmt.Sprintf("webhook %s cannot be reached", name)}

@@ -198,8 +198,6 @@ func (cl *client) ask(ctx context.Context, method, path string, body, out any) e
 	request.Header.Set("Content-Type", "application/json")
 	if cl.token != "" {
 		request.Header.Set("Authorization", "Bearer "+cl.token)
-	} else {
-		request.Header.Set("Origin", cl.base) // no page of another's sent this
 	}
 	answer, err := cl.do(request)
 	if err != nil {

@@ -122,12 +122,15 @@ func (c *cli) muteCheckCommand() *cobra.Command {
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for whoever wonders about the silence")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body := map[string]any{"until_grows": grows, "reason": reason}
-		if !grows || until != "" || length != "" {
+		switch {
+		case until != "" || length != "":
 			at, err := c.muteEnd(until, length)
 			if err != nil {
-				return errors.Join(err, notGrowing(grows))
+				return err
 			}
 			body["until"] = at
+		case !grows:
+			return errors.New("say how long: --for 2h, --until 2027-01-31 or --until-grows")
 		}
 		return c.with(cmd.Context(), func(cl *client) error {
 			var m web.MuteBody
@@ -139,14 +142,6 @@ func (c *cli) muteCheckCommand() *cobra.Command {
 		})
 	}
 	return cmd
-}
-
-// notGrowing reminds whoever named no end that growth is one.
-func notGrowing(grows bool) error {
-	if grows {
-		return nil
-	}
-	return errors.New("or --until-grows")
 }
 
 func (c *cli) unmuteCheckCommand() *cobra.Command {

@@ -61,11 +61,9 @@ func (w *workspace) await(what string, holds func() bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	began := time.Now()
 	if err := w.slack.Await(ctx, what, holds); err != nil {
 		w.t.Fatalf("%v\nlog:\n%s", err, w.logged())
 	}
-	w.t.Logf("%s DEBUG %s: %s", time.Now().Format("05.000"), time.Since(began), what)
 }
 
 // post sends a form as a browser does from our own page.
@@ -223,7 +221,7 @@ func TestSlackFromTheFirstAccountToTheLastWord(t *testing.T) {
 			if page := w.page("/audit"); strings.Count(page, "acknowledge incident") < 2 || !strings.Contains(page, "slack") {
 				t.Errorf("the audit log does not show it: %s", page)
 			}
-			w.hears("run prices", "Run #") // begun, or told that the schedule's goes
+			w.hears("run prices", "un #") // begun, or told which goes by the schedule
 
 			execute(t, filepath.Join(w.cmd.Dir, "shop.db"), `UPDATE copies SET price = '20.00' WHERE id = 2`)
 			w.root("Resolved")

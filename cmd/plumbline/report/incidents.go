@@ -142,12 +142,14 @@ func writeAround(w io.Writer, i *web.IncidentDetailBody, now time.Time) error {
 // MuteWords say who muted a check, until when and why.
 func MuteWords(m *web.MuteBody) string {
 	words := drift.Visible(m.Check) + " is muted by " + drift.Visible(m.Actor)
+	var ends []string
 	if until := m.Until.String(); until != "" {
-		words += " until " + until
+		ends = append(ends, "until "+until)
 	}
 	if m.Above > 0 {
-		words += fmt.Sprintf(" until more than %d findings are counted", m.Above)
+		ends = append(ends, fmt.Sprintf("until more than %d findings are counted", m.Above))
 	}
+	words += " " + strings.Join(ends, ", or ")
 	if m.Reason != "" {
 		words += ": " + drift.Visible(m.Reason)
 	}

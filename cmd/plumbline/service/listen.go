@@ -19,9 +19,9 @@ import (
 // it may do all: then it takes 127.0.0.1 for a host that others could reach, and
 // says so.
 func Listen(address string, accounts bool) (listener net.Listener, narrowed bool, err error) {
-	host, port, err := net.SplitHostPort(address)
+	host, port, err := divide(address)
 	if err != nil {
-		return nil, false, fmt.Errorf("listen on %q: want a host and a port, such as 127.0.0.1:8080", address)
+		return nil, false, err
 	}
 	if !accounts && !ofThisMachine(host) {
 		address, narrowed = net.JoinHostPort("127.0.0.1", port), true
@@ -34,6 +34,13 @@ func Listen(address string, accounts bool) (listener net.Listener, narrowed bool
 		return nil, false, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	return listener, narrowed, nil
+}
+
+func divide(address string) (host, port string, err error) {
+	if host, port, err = net.SplitHostPort(address); err != nil {
+		return "", "", fmt.Errorf("listen on %q: want a host and a port, such as 127.0.0.1:8080", address)
+	}
+	return host, port, nil
 }
 
 func ofThisMachine(host string) bool {

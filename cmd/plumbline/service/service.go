@@ -99,6 +99,11 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 
 func (s *Service) start(ctx context.Context) (err error) {
 	config := s.o.Config
+	if s.o.Listener == nil { // before anything is made
+		if _, _, err := divide(s.o.Listen); err != nil {
+			return err
+		}
+	}
 	if s.ledger, err = ledger.Open(ctx, config.Ledger.Reveal(), s.ledgerOptions()); err != nil {
 		return fmt.Errorf("open the ledger %s: %w", ledgerName(config), err)
 	}
