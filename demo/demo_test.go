@@ -34,11 +34,7 @@ func serveOn(started func(Service)) func(context.Context, string, string, func(l
 		if err != nil {
 			return nil, err
 		}
-		listener, err := service.Listen("127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		s, err := service.Start(ctx, service.Options{Config: config, Load: load, Stamp: func() string { return "" }, Listener: listener, Version: "test",
+		s, err := service.Start(ctx, service.Options{Config: config, Load: load, Stamp: func() string { return "" }, Listen: "127.0.0.1:0", Version: "test",
 			Scrub: func(s string) string { return s }, Log: slog.New(slog.DiscardHandler), Watch: watch, ProbeEvery: 5 * time.Second})
 		if err != nil {
 			return nil, err

@@ -37,8 +37,14 @@ func TestFiftyClicksAreOneEffect(t *testing.T) {
 	clicks.Wait()
 	o.await("49 are told", func() bool { return len(o.slack.Private(o.ann.ID)) == before+49 })
 	o.root("cknowledged by ann")
-	if n := o.entries("acknowledge incident"); n[access.Done] != 1 || n[access.Denied] != 49 {
-		t.Errorf("the audit log has %v", n)
+	busy := 0 // where the machine is slow, some are told that nothing was done
+	for _, m := range o.slack.Private(o.ann.ID)[before:] {
+		if strings.Contains(m.Text, "nothing was done") {
+			busy++
+		}
+	}
+	if n := o.entries("acknowledge incident"); n[access.Done] != 1 || n[access.Denied] != 49-busy {
+		t.Errorf("the audit log has %v, and %d were not taken", n, busy)
 	}
 	milestones, err := o.service.Ledger().Milestones(t.Context(), "I-1")
 	acknowledged := slices.DeleteFunc(milestones, func(m alerts.Milestone) bool { return m.Event != alerts.WasAcknowledged })
