@@ -72,8 +72,8 @@ func (d *delivery) step(s *story, wanted bool) alerts.Step {
 	return ""
 }
 
-// dueAt is when the next step is due; zero is never. News are due at once, and
-// what only brings figures up to date after a pause. What failed keeps its time.
+// dueAt is when the next step is due; zero is never. News are due at once, so is
+// what a person did, and what only brings figures up to date after a pause. What failed keeps its time.
 func (d *delivery) dueAt(s *story, wanted bool, now time.Time) time.Time {
 	step := d.step(s, wanted)
 	if step == "" {
@@ -83,7 +83,8 @@ func (d *delivery) dueAt(s *story, wanted bool, now time.Time) time.Time {
 		return d.due
 	}
 	due, news := now, s.last > d.milestone && (!s.muted || !d.edits())
-	if calm := d.sent.Add(editPause); !news && calm.After(now) {
+	acted := s.muted && s.mute.At.After(d.sent) || s.AcknowledgedAt.After(d.sent) // whoever did waits to see it
+	if calm := d.sent.Add(editPause); !news && !acted && calm.After(now) {
 		due = calm
 	}
 	if !d.due.IsZero() && d.due.Before(due) {

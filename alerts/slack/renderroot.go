@@ -181,6 +181,19 @@ func unseen(i *alerts.Incident) []alerts.EdgeFacts {
 	return blind
 }
 
+// partRead is the least share that was read of edges of which not all can be
+// said; 0 where one of them was not read at all, or not in time.
+func partRead(blind []alerts.EdgeFacts) float64 {
+	least := 1.0
+	for _, e := range blind {
+		if e.Stale || e.Findings > 0 {
+			return 0
+		}
+		least = min(least, e.Coverage)
+	}
+	return least
+}
+
 // story are the lines that explain: what the check is for, why nothing can be
 // said, how it ended, what keeps it quiet.
 func story(d *alerts.Delivery) []line {
@@ -209,7 +222,11 @@ func story(d *alerts.Delivery) []line {
 		if more := len(blind) - 5; more > 0 {
 			l.say("and " + counted(int64(more), "more replica") + ". ")
 		}
-		l.say("No statement about this data is possible: it may be right or wrong.")
+		if read := partRead(blind); read > 0 && read < 1 {
+			l.say("No difference was seen in what was read (" + share(read) + "); of the rest nothing can be said.")
+		} else {
+			l.say("No statement about this data is possible: it may be right or wrong.")
+		}
 		add(l)
 	}
 	if d.Muted != nil && i.State != alerts.Resolved {

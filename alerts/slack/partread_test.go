@@ -1,0 +1,31 @@
+package slack
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"plumbline/alerts"
+	"plumbline/drift"
+)
+
+func TestCannotCheckSaysWhatWasRead(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 21, 10, 55, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		edge alerts.EdgeFacts
+		want string
+	}{
+		"nothing":       {alerts.EdgeFacts{Coverage: 0}, "No statement about this data is possible"},
+		"most of it":    {alerts.EdgeFacts{Coverage: 0.931}, "No difference was seen in what was read (93.1 %)"},
+		"all, long ago": {alerts.EdgeFacts{Coverage: 0.5, Stale: true}, "No statement about this data is possible"},
+	} {
+		c.edge.Replica, c.edge.Consistency, c.edge.Cause = "cache", drift.Unknown, "replica cache did not answer in time"
+		d := &alerts.Delivery{Step: alerts.Post, Now: now, Policy: alerts.Policy{Check: "prices", Severity: "high"},
+			Incident: &alerts.Incident{ID: "I-1", Check: "prices", Kind: alerts.Blind, State: alerts.Open, OpenedAt: now, Revision: 1,
+				Facts: alerts.Facts{Edges: []alerts.EdgeFacts{c.edge}}}}
+		if text := Render(d, "").Plain(); !strings.Contains(text, c.want) {
+			t.Errorf("%s was read, and it says\n%s", name, text)
+		}
+	}
+}
