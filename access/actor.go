@@ -67,6 +67,8 @@ func (e *DeniedError) Error() string {
 	switch {
 	case e.Actor.Anonymous():
 		return "sign in first"
+	case e.Actor.Scopes != nil && e.Needs == Reveal:
+		return "this token may not: no token may, it is for people who signed in"
 	case e.Actor.Scopes != nil && e.Actor.Role.May(e.Needs):
 		return fmt.Sprintf("this token may not: it needs the scope %s", e.Needs)
 	}

@@ -105,6 +105,7 @@ func TestWhoMayNotIsToldWhatIsMissing(t *testing.T) {
 		{access.Actor{Name: "ann", Role: access.Viewer}, access.Act, "ann may not: it needs the role operator"},
 		{access.Actor{Name: "ci", Role: access.Admin, Scopes: []access.Permission{access.View}}, access.Act, "this token may not: it needs the scope act"},
 		{access.Actor{Name: "ci", Role: access.Viewer, Scopes: []access.Permission{access.View}}, access.Act, "ci may not: it needs the role operator"},
+		{access.Actor{Name: "ci", Role: access.Admin, Scopes: access.Scopes()}, access.Reveal, "this token may not: no token may, it is for people who signed in"},
 	} {
 		err := access.Require(access.With(t.Context(), &access.Attempt{Actor: c.actor}), c.asks)
 		if err == nil || err.Error() != c.says {

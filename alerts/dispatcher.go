@@ -161,7 +161,11 @@ func (d *Dispatcher) step(ctx context.Context, integrations []string) (worked bo
 	result := resultOf(receipt, sent)
 	d.o.Observe(due.Target.Integration, result)
 	if sent != nil {
-		d.o.Log.Info("a message was not sent", "integration", due.Target.Integration, "to", due.Target.Address, "step", due.Step, "result", result, "error", sent)
+		level := slog.LevelInfo
+		if result == "refused" { // somebody has to do something
+			level = slog.LevelWarn
+		}
+		d.o.Log.Log(ctx, level, "a message was not sent", "integration", due.Target.Integration, "to", due.Target.Address, "step", due.Step, "result", result, "error", sent)
 	}
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -94,11 +96,16 @@ func TestEveryResultOfASendIsToldInAWord(t *testing.T) {
 		"lost": func(context.Context, *alerts.Delivery) (alerts.Receipt, error) { panic("a nil map") },
 	} {
 		q, heard := newQueue(to("#a")), ""
+		var log strings.Builder
 		d := alerts.NewDispatcher(alerts.DispatcherOptions{Outbox: q, Senders: map[string]alerts.Sender{"slack": answer},
+			Log:     slog.New(slog.NewTextHandler(&log, nil)),
 			Observe: func(integration, result string) { heard = integration + " " + result }})
 		worked, _, err := d.Step(t.Context())
 		if !worked || err != nil || heard != "slack "+want || len(q.settled) != 1 {
 			t.Errorf("%s: worked %v, heard %q, settled %q, %v", want, worked, heard, q.settled, err)
+		}
+		if warned := strings.Contains(log.String(), "level=WARN"); warned != (want == "refused") {
+			t.Errorf("%s: what somebody has to see to is warned of, and nothing else: %s", want, log.String())
 		}
 		if worked, _, err := d.Step(t.Context()); worked || err != nil {
 			t.Errorf("with nothing due it worked %v, %v", worked, err)

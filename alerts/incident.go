@@ -69,7 +69,8 @@ type Facts struct {
 	Accepted int64 `json:"accepted"`
 	// Omitted findings were counted by the last run and not kept.
 	Omitted int64 `json:"omitted"`
-	// Compared is how many records the last complete runs compared, over all edges.
+	// Compared is how many records the last complete runs compared, over all edges;
+	// the last run of an edge of which none was complete yet.
 	Compared int64 `json:"compared"`
 	// Kinds and Fields count open findings, accepted ones included, the most first.
 	Kinds  []Count `json:"kinds"`
@@ -87,6 +88,10 @@ type Facts struct {
 	// nobody. It is of that change alone, and not kept.
 	By string `json:"-"`
 }
+
+// Extent is how many findings there are that are not accepted as known, be they
+// kept or not: what is kept is bounded, and says nothing of growth beyond that.
+func (f *Facts) Extent() int64 { return f.Counted + f.Omitted }
 
 // Count is how many findings there are of something.
 type Count struct {

@@ -61,14 +61,14 @@ func Next(before *Incident, f Facts, kind Kind, p Policy, m *Mute, now time.Time
 		news = append(news, i.resolve(now))
 	case kind == Drift && i.State == Open && f.Loud == 0 && f.Omitted == 0:
 		i.State, i.AcknowledgedBy, i.AcknowledgedAt = Acknowledged, by, now
-		i.Told = f.Counted
+		i.Told = f.Extent()
 		news = append(news, Milestone{Event: WasAcknowledged, At: now, Actor: by, Counted: f.Counted, Note: "all findings are acknowledged or muted"})
 	case kind == Drift && i.State == Acknowledged && i.AcknowledgedBy == "" && f.Loud > 0:
 		i.State, i.AcknowledgedAt = Open, time.Time{}
 		news = append(news, i.tell(WasUnmuted, now, fmt.Sprintf("%s neither acknowledged nor muted", findings(f.Loud))))
-	case kind == Drift && f.Counted >= 2*max(i.Told, 1) && now.Sub(i.ToldAt) >= Pause:
-		news = append(news, i.tell(HasGrown, now, fmt.Sprintf("from %d to %d", i.Told, f.Counted)))
-	case i.State == Open && p.Repeat > 0 && now.Sub(i.ToldAt) >= p.Repeat && !m.On(f.Counted, now):
+	case kind == Drift && f.Extent() >= 2*max(i.Told, 1) && now.Sub(i.ToldAt).Abs() >= Pause: // ahead of now, where a clock was set back
+		news = append(news, i.tell(HasGrown, now, fmt.Sprintf("from %d to %d", i.Told, f.Extent())))
+	case i.State == Open && p.Repeat > 0 && now.Sub(i.ToldAt).Abs() >= p.Repeat && !m.On(f.Extent(), now):
 		news = append(news, i.tell(WasRepeated, now, ""))
 	}
 	changed = len(news) > 0 || !sameTold(kind, &before.Facts, &f)
@@ -115,8 +115,8 @@ func regress(before *Incident, f *Facts, now time.Time) (*Incident, []Milestone,
 
 // tell makes what is now the last that was told as news.
 func (i *Incident) tell(event Event, now time.Time, note string) Milestone {
-	i.Told, i.ToldAt = i.Facts.Counted, now
-	return Milestone{Event: event, At: now, Counted: i.Facts.Counted, Note: note}
+	i.Told, i.ToldAt = i.Facts.Extent(), now
+	return Milestone{Event: event, At: now, Counted: i.Told, Note: note}
 }
 
 func (i *Incident) resolve(now time.Time) Milestone {
@@ -225,7 +225,7 @@ func (i *Incident) Acknowledge(actor, note string, now time.Time) (after *Incide
 	}
 	next := *i
 	next.State, next.AcknowledgedBy, next.AcknowledgedAt, next.ChangedAt = Acknowledged, actor, now, now
-	next.Told, next.ToldAt = i.Facts.Counted, now
+	next.Told, next.ToldAt = i.Facts.Extent(), now
 	next.Revision++
 	return &next, []Milestone{{Event: WasAcknowledged, At: now, Actor: actor, Counted: i.Facts.Counted, Note: note}}, nil
 }
@@ -238,7 +238,7 @@ func (i *Incident) Quiet(event Event, actor, note string, now time.Time) (after 
 	}
 	next := *i
 	next.ChangedAt = now
-	next.Told, next.ToldAt = i.Facts.Counted, now
+	next.Told, next.ToldAt = i.Facts.Extent(), now
 	next.Revision++
 	return &next, []Milestone{{Event: event, At: now, Actor: actor, Counted: i.Facts.Counted, Note: note}}
 }

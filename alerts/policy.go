@@ -62,13 +62,13 @@ type Digest struct {
 	Runs     int64
 	Opened   int64 // incidents
 	Resolved int64 // of those opened
-	// Median is how long incidents lasted that were resolved.
+	// Median is how long those lasted.
 	Median time.Duration
 	Open   []Line // incidents that are open now, the worst first
 	Stale  []string
 	// Coverage is the mean of what the checks' last runs covered.
 	Coverage float64
-	// Unheard are incidents that opened and were resolved while nobody could be told.
+	// Unheard are incidents that were resolved before anybody was told of them.
 	Unheard []Line
 	Results map[checks.Result]int64
 }

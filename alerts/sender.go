@@ -43,7 +43,7 @@ type Delivery struct {
 	Ref Ref
 	// Doubtful is when a Post, Reply or Notice was made whose answer nobody got: it is
 	// looked for before it is made again, and a Post of an incident that is resolved
-	// is not made again at all. Zero where there is no doubt, and for an Edit.
+	// or muted is not made again at all. Zero where there is no doubt, and for an Edit.
 	Doubtful time.Time
 	// Lost is how many such requests were made: where they cannot be looked for, no
 	// third may be made.
@@ -66,7 +66,7 @@ type Ref struct {
 
 // Receipt is what a step came to.
 type Receipt struct {
-	Ref Ref // of the root message, after a Post; zero where a resolved one was not found
+	Ref Ref // of the root message, after a Post; zero where one that is not to be made any more was not found
 	// Found says that what was doubtful had been made after all, and nothing was sent.
 	Found bool
 }

@@ -76,7 +76,7 @@ func (d *Desk) Mute(ctx context.Context, check string, until time.Time, untilGro
 	}
 	m := alerts.Mute{Check: check, Until: until, Actor: access.ActorOf(ctx).Name, Reason: reason, At: now}
 	if untilGrows {
-		counted, err := d.counted(ctx, check)
+		counted, err := d.ledger.Counted(ctx, check)
 		if err != nil {
 			return nil, err
 		}
@@ -138,25 +138,6 @@ func (d *Desk) Recheck(ctx context.Context, incident string) ([]*ledger.Run, err
 		return nil, err
 	}
 	return d.Run(ctx, i.Check, nil)
-}
-
-// counted is how many findings of a check count: as its incident knows, or those
-// that are open where too few are for one.
-func (d *Desk) counted(ctx context.Context, check string) (n int64, err error) {
-	open, _, err := d.ledger.Incidents(ctx, ledger.IncidentFilter{Check: check, State: "open", Kind: string(alerts.Drift), Limit: 1})
-	if err != nil || len(open) > 0 {
-		for _, i := range open {
-			n = i.Facts.Counted
-		}
-		return n, err
-	}
-	edges, err := d.ledger.Edges(ctx)
-	for i := range edges {
-		if edges[i].Check == check {
-			n += edges[i].OpenFindings() + edges[i].Omitted
-		}
-	}
-	return n, err
 }
 
 // written is a person's text as it is kept.

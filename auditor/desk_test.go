@@ -105,6 +105,12 @@ func TestDeskMutesUntilATimeOrGrowth(t *testing.T) {
 	if mutes, err := l.Mutes(t.Context()); err != nil || len(mutes) != 0 {
 		t.Errorf("unmuted: %v, %v", mutes, err)
 	}
+	if _, err := l.AcceptBaseline(ctx, "records", "ann", ""); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = d.Mute(ctx, "records", time.Time{}, true, ""); err != nil || m.Above != alerts.Growth(0) {
+		t.Errorf("with all taken as known, muted until it grows: %+v, %v", m, err)
+	}
 }
 
 func TestDeskBeginsRuns(t *testing.T) {

@@ -276,7 +276,7 @@ func (k *killing) want(phase uint64, i int) truth {
 	must(k.t, err)
 	w := truth{kinds: map[string]checks.DifferenceKind{}, counts: run.Counts, pages: info.Size()}
 	for _, d := range run.Differences {
-		w.kinds[checks.FindingID(s.name(i), "replica", d.Key, d.ID)] = d.Kind
+		w.kinds[lens(k.l).Masker.FindingID(s.name(i), "replica", d.Key, d.ID)] = d.Kind
 	}
 	if len(w.kinds) < 20 {
 		k.t.Fatalf("only %d records differ", len(w.kinds))

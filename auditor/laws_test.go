@@ -164,7 +164,7 @@ func (p *pieces) compare() {
 	}
 	kinds := map[string]map[checks.DifferenceKind]bool{}
 	for _, d := range want.Differences {
-		id := checks.FindingID(p.check.Name, "replica", d.Key, d.ID)
+		id := lens(p.l).Masker.FindingID(p.check.Name, "replica", d.Key, d.ID)
 		if kinds[id] == nil {
 			kinds[id] = map[checks.DifferenceKind]bool{}
 		}

@@ -27,7 +27,7 @@ func configuration() *record {
 func server() *record {
 	return &record{name: "server", words: "a mapping with listen", doc: "Where the pages and the API are served.", keys: []key{
 		{name: "listen", doc: "The address to listen on; only this machine's own until there are accounts.", standard: "127.0.0.1:8080", value: hostPort()},
-		{name: "public_url", doc: "The address by which people reach it; links in messages begin with it.", value: link()},
+		{name: "public_url", doc: "The address by which people reach it; links in messages begin with it.", value: site()},
 		{name: "trusted_proxies", doc: "Proxies whose word is taken for the address that a request came from. Default nobody's.",
 			value: list{of: network(), words: "a list of addresses or ranges such as [10.0.0.0/8]"}},
 		{name: "metrics", doc: "An address of its own for /metrics, without sign-in. Default none: /metrics is served where the pages are.", value: hostPort()},

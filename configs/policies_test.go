@@ -154,4 +154,22 @@ c.yaml:21:26: alerts.webhooks[2].url: is http: what is sent can be read on its w
 	if got := parsed(t, text).Notes.Error(); got != want {
 		t.Errorf("notes are\n%s\nwant\n%s", got, want)
 	}
+	for address, want := range map[string]string{
+		"http://plumbline.lan:8080": "c.yaml:1:22: server.public_url: is http: browsers keep no sign-in there, but on this machine; let a proxy that speaks HTTPS stand in front",
+		"http://127.0.0.1:8080":     "", "https://plumbline.example.com/": "",
+	} {
+		got := ""
+		if notes := parsed(t, `server: {public_url: "`+address+`"}`+routed).Notes; len(notes) > 0 {
+			got = notes.Error()
+		}
+		if got != want {
+			t.Errorf("notes of %s are %q, want %q", address, got, want)
+		}
+	}
+	for _, address := range []string{"https://example.com/plumbline", "https://example.com/?a=b", "https://ann@example.com"} {
+		_, err := configs.Parse([]configs.File{{Name: "c.yaml", Data: []byte(`server: {public_url: "` + address + `"}` + routed)}}, environment, secretFile)
+		if err == nil || !strings.Contains(err.Error(), "wants an address without a path, such as https://plumbline.example.com") {
+			t.Errorf("public_url %s: %v", address, err)
+		}
+	}
 }

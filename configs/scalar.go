@@ -255,3 +255,20 @@ func link() scalar {
 	}
 	return s
 }
+
+// site wants the address of a whole site: pages lead to each other from its root.
+func site() scalar {
+	s := text("an address without a path, such as https://plumbline.example.com")
+	whole := link()
+	s.parse = func(w written) (any, error) {
+		v, err := whole.parse(w)
+		if err != nil {
+			return nil, err
+		}
+		if u, err := url.Parse(w.text); err != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return nil, errUnwanted
+		}
+		return v, nil
+	}
+	return s
+}

@@ -114,6 +114,9 @@ func (l *lowering) server(roots []*setting) Server {
 		s = &setting{record: server()}
 	}
 	out := Server{Listen: valueOf[string](s, "listen"), PublicURL: strings.TrimRight(valueOf[string](s, "public_url"), "/"), Metrics: valueOf[string](s, "metrics")}
+	if inClear(out.PublicURL) {
+		l.note(s.get("public_url"), "is http: browsers keep no sign-in there, but on this machine; let a proxy that speaks HTTPS stand in front")
+	}
 	if trusted := s.get("trusted_proxies"); trusted != nil {
 		out.TrustedProxies = valuesOf[netip.Prefix](trusted)
 	}

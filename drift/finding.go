@@ -30,7 +30,7 @@ func (s State) Open() bool { return s != Resolved && s != "" }
 
 // Finding is a confirmed difference that outlives its run.
 type Finding struct {
-	ID             string // checks.FindingID
+	ID             string // Masker.FindingID
 	Check, Replica string
 	// Key is canonical, CopyID the copy's own identity; Whole says whether the
 	// record can be looked up by them.

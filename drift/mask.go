@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -63,6 +64,22 @@ func (m *Masker) Show(v sources.Value, mask checks.Mask) Value {
 	return out
 }
 
+// FindingID is a short stable name of what (check, replica, key, id) identifies,
+// as checks.FindingID is, from which nobody can try out keys without the
+// Masker's own: ids are shown to those who may see no value.
+func (m *Masker) FindingID(check, replica string, key, id sources.Key) string {
+	return "F-" + hex.EncodeToString(m.Identity("finding", check, replica, key, id)[:5])
+}
+
+// Identity is a keyed hash of what (check, replica, key, id) identifies; each
+// purpose has its own.
+func (m *Masker) Identity(purpose, check, replica string, key, id sources.Key) []byte {
+	mac := hmac.New(sha256.New, m.key)
+	who := sources.Key{sources.Text("identity"), sources.Text(purpose), sources.Text(check), sources.Text(replica), sources.ListOf(key), sources.ListOf(id)}
+	mac.Write([]byte(who.Encode()))
+	return mac.Sum(nil)
+}
+
 // partial keeps the first and the last character of at least eight, and tells
 // nothing of how many there are.
 func partial(text string) string {
@@ -117,6 +134,11 @@ func (m Masks) HidesKey() bool {
 		}
 	}
 	return false
+}
+
+// HidesRecord says whether any part of a key or an id is masked.
+func (m Masks) HidesRecord() bool {
+	return m.HidesKey() || slices.ContainsFunc(m.id, func(mask checks.Mask) bool { return mask != checks.MaskNone })
 }
 
 // Message returns a text of the engine or a store as it may be shown: where

@@ -113,6 +113,17 @@ func (s Standing) Health(now, begun time.Time, staleAt func(time.Time) time.Time
 		return Paused
 	case s.LastResult == checks.Error, s.LastResult == checks.Incomplete:
 		return Failing
+	case s.Overdue(now, begun, staleAt):
+		return Stale
+	}
+	return OK
+}
+
+// Overdue says whether no run has succeeded for too long, be it that they fail or
+// that there are none. The arguments are Health's.
+func (s Standing) Overdue(now, begun time.Time, staleAt func(time.Time) time.Time) bool {
+	if staleAt == nil {
+		return false
 	}
 	since := s.LastSuccess
 	if since.IsZero() {
@@ -121,8 +132,6 @@ func (s Standing) Health(now, begun time.Time, staleAt func(time.Time) time.Time
 	if since.After(now) { // a clock was set back
 		since = now
 	}
-	if stale := staleAt(since); !stale.IsZero() && now.After(stale) {
-		return Stale
-	}
-	return OK
+	stale := staleAt(since)
+	return !stale.IsZero() && now.After(stale)
 }

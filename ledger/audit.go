@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -25,7 +27,8 @@ func scanEntryOfLog(rows *sql.Rows) (e access.Entry, err error) {
 // SealAudit numbers the entries that are not sealed yet, in the order in which
 // they were made, and seals them onto the chain. Any number of processes may do
 // so at once: each entry is sealed by one of them. It returns how many this one
-// sealed, and where the chain ends.
+// sealed, and where the chain ends. *WrongAuditKeyError where the log was sealed
+// with another key so far.
 func (l *Ledger) SealAudit(ctx context.Context) (sealed int, head access.Head, err error) {
 	for {
 		var n int
@@ -54,6 +57,9 @@ func (tx *Tx) sealSome(ctx context.Context, key []byte) (n int, head access.Head
 	if err != nil || len(entries) == 0 {
 		return 0, head, err
 	}
+	if err := tx.sealsWith(ctx, key); err != nil {
+		return 0, head, err
+	}
 	for i := range entries {
 		e := &entries[i]
 		e.Number = head.Number + 1
@@ -64,6 +70,37 @@ func (tx *Tx) sealSome(ctx context.Context, key []byte) (n int, head access.Head
 	}
 	_, err = tx.exec(ctx, `UPDATE settings SET value = $1 WHERE name = 'audit head'`, head.String())
 	return len(entries), head, err
+}
+
+// auditKeyMark tells the key of the log from others, and nothing else of it.
+func auditKeyMark(key []byte) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("plumbline audit key"))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// sealsWith sees to it that one key seals the whole log: nobody could verify one
+// that two have sealed. The first that seals is the log's. *WrongAuditKeyError.
+func (tx *Tx) sealsWith(ctx context.Context, key []byte) error {
+	if _, err := tx.exec(ctx, `INSERT INTO settings (name, value) VALUES ('audit key mark', $1) ON CONFLICT (name) DO NOTHING`, auditKeyMark(key)); err != nil {
+		return err
+	}
+	return auditKeyIs(ctx, tx.sql, key)
+}
+
+// auditKeyIs says whether the log was sealed with a key, as far as it was sealed.
+func auditKeyIs(ctx context.Context, from querier, key []byte) error {
+	var mark string
+	err := from.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'audit key mark'`).Scan(&mark)
+	switch {
+	case nothing(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the mark of the audit log's key: %w", err)
+	case mark != auditKeyMark(key):
+		return &WrongAuditKeyError{}
+	}
+	return nil
 }
 
 // auditHead is where the chain ends, as the sealer kept it.
@@ -103,10 +140,14 @@ func (l *Ledger) WalkAudit(ctx context.Context, do func(*access.Entry) error) er
 // VerifyAudit follows the chain from its first entry. Where it is not as it was
 // written the error is an *access.BrokenError: an entry was changed, moved or
 // removed, or the log does not reach the head that the sealer kept, or want,
-// which may be nil. unsealed is how many entries wait for the sealer.
+// which may be nil. unsealed is how many entries wait for the sealer. Without the
+// log's own key nothing can be said of it: *WrongAuditKeyError.
 func (l *Ledger) VerifyAudit(ctx context.Context, want *access.Head) (head access.Head, unsealed int64, err error) {
 	if err := l.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM audit WHERE number IS NULL`).Scan(&unsealed); err != nil {
 		return head, 0, fmt.Errorf("read the audit log: %w", err)
+	}
+	if err := auditKeyIs(ctx, l.read, l.auditKey); err != nil {
+		return head, unsealed, err
 	}
 	kept, err := auditHead(ctx, l.read)
 	if err != nil {

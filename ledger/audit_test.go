@@ -190,8 +190,18 @@ func theLogIsSealedAndVerified(t *testing.T, w *world) {
 		return nil
 	}))
 	other := openWorld(t, w.url, w.clock, ledger.Options{AuditKey: []byte("another key")})
-	if _, _, err := other.VerifyAudit(t.Context(), nil); !errors.As(err, new(*access.BrokenError)) {
+	if _, _, err := other.VerifyAudit(t.Context(), nil); !errors.As(err, new(*ledger.WrongAuditKeyError)) {
 		t.Errorf("with another key: %v", err)
+	}
+	write(1)
+	if _, _, err := other.SealAudit(t.Context()); !errors.As(err, new(*ledger.WrongAuditKeyError)) {
+		t.Errorf("sealed with another key: %v", err)
+	}
+	if sealed, head, err := w.SealAudit(t.Context()); err != nil || sealed != 1 || head.Number != 608 {
+		t.Errorf("after another key was given: %d %v %v", sealed, head, err)
+	}
+	if _, _, err := w.VerifyAudit(t.Context(), nil); err != nil {
+		t.Errorf("after another key was given: %v", err)
 	}
 	broken := func(what string, want *access.Head, at int64) {
 		t.Helper()

@@ -103,7 +103,7 @@ func (l *Ledger) claimOutlet(ctx context.Context, integration, address string, n
 	err = l.InTx(ctx, func(tx *Tx) error {
 		d = nil
 		var term int64
-		err := tx.sql.QueryRowContext(ctx, `UPDATE outlets SET term = term + 1, held_until = $1
+		err := tx.sql.QueryRowContext(ctx, `UPDATE outlets SET term = term + 1, held_until = $1, noted_at = $4
 			WHERE integration = $2 AND address = $3 AND held_until <= $4 AND next_at <= $4
 				AND NOT EXISTS (SELECT 1 FROM outlets i WHERE i.integration = outlets.integration AND i.address = '' AND i.next_at > $4)
 			RETURNING term`, millis(now.Add(outletHold)), integration, address, millis(now)).Scan(&term)
@@ -129,14 +129,8 @@ func (l *Ledger) claimOutlet(ctx context.Context, integration, address string, n
 // takeStep finds the next step of an outlet that is held.
 func (l *Ledger) takeStep(ctx context.Context, tx *Tx, integration, address string, now time.Time) (*alerts.Delivery, error) {
 	for {
-		var subject string
-		err := tx.sql.QueryRowContext(ctx, `SELECT subject FROM deliveries WHERE integration = $1 AND address = $2 AND due_at > 0 AND due_at <= $3
-			ORDER BY CASE WHEN EXISTS (SELECT 1 FROM milestones m WHERE m.incident = deliveries.subject AND m.n > deliveries.milestone) THEN 0 ELSE 1 END,
-				due_at, subject LIMIT 1`, integration, address, millis(now)).Scan(&subject)
-		if nothing(err) {
-			return nil, nil
-		}
-		if err != nil {
+		subject, err := tx.longestDue(ctx, integration, address, now)
+		if err != nil || subject == "" {
 			return nil, err
 		}
 		rows, err := tx.holdDeliveries(ctx, subject)
@@ -156,6 +150,20 @@ func (l *Ledger) takeStep(ctx context.Context, tx *Tx, integration, address stri
 			return nil, err
 		}
 	}
+}
+
+// longestDue is the subject that is due the longest of an outlet, of those with
+// news where there are any; "" is none. Each is found by the order of the index,
+// however many are due.
+func (tx *Tx) longestDue(ctx context.Context, integration, address string, now time.Time) (subject string, err error) {
+	for _, news := range []string{` AND EXISTS (SELECT 1 FROM milestones m WHERE m.incident = deliveries.subject AND m.n > deliveries.milestone)`, ``} {
+		err = tx.sql.QueryRowContext(ctx, `SELECT subject FROM deliveries WHERE integration = $1 AND address = $2 AND due_at > 0 AND due_at <= $3`+
+			news+` ORDER BY due_at LIMIT 1`, integration, address, millis(now)).Scan(&subject)
+		if !nothing(err) {
+			return subject, err
+		}
+	}
+	return "", nil
 }
 
 // stepOf is what is to be sent of a subject; nil where nothing is any more.

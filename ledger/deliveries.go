@@ -139,7 +139,7 @@ func sameTarget(a, b alerts.Target) bool {
 
 // story is how an incident stands.
 func (tx *Tx) story(ctx context.Context, i *alerts.Incident, last int64, mute *alerts.Mute, now time.Time) (*story, error) {
-	s := &story{Incident: i, last: last, mute: mute, muted: mute != nil && mute.On(i.Facts.Counted, now)}
+	s := &story{Incident: i, last: last, mute: mute, muted: mute != nil && mute.On(i.Facts.Extent(), now)}
 	if !s.muted {
 		return s, nil
 	}
@@ -181,7 +181,7 @@ func (tx *Tx) holdDeliveries(ctx context.Context, subject string) ([]*delivery, 
 // openDelivery begins to keep what a target is told; the same twice is once.
 func (tx *Tx) openDelivery(ctx context.Context, d *delivery) error {
 	for _, address := range []string{"", d.target.Address} {
-		if _, err := tx.exec(ctx, `INSERT INTO outlets (integration, address, next_at, held_until, term, error, error_at) VALUES ($1, $2, 0, 0, 0, '', 0)
+		if _, err := tx.exec(ctx, `INSERT INTO outlets (integration, address, next_at, held_until, noted_at, term, error, error_at) VALUES ($1, $2, 0, 0, 0, 0, '', 0)
 			ON CONFLICT (integration, address) DO NOTHING`, d.target.Integration, address); err != nil {
 			return fmt.Errorf("open outlet %s %s: %w", d.target.Integration, address, err)
 		}

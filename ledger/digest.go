@@ -124,16 +124,16 @@ func (l *Ledger) digestIncidents(ctx context.Context, d *alerts.Digest) error {
 		if !i.ResolvedAt.Before(d.To) {
 			continue
 		}
-		lasted = append(lasted, i.ResolvedAt.Sub(i.OpenedAt))
 		if opened {
 			d.Resolved++
+			lasted = append(lasted, i.ResolvedAt.Sub(i.OpenedAt))
 		}
 		if unheard[i.ID] {
 			d.Unheard = append(d.Unheard, line)
 		}
 	}
 	if slices.Sort(lasted); len(lasted) > 0 {
-		d.Median = lasted[len(lasted)/2]
+		d.Median = (lasted[(len(lasted)-1)/2] + lasted[len(lasted)/2]) / 2
 	}
 	slices.SortStableFunc(d.Open, func(a, b alerts.Line) int {
 		return cmp.Or(gravity(b.Severity)-gravity(a.Severity), cmp.Compare(b.Counted, a.Counted))
@@ -141,8 +141,9 @@ func (l *Ledger) digestIncidents(ctx context.Context, d *alerts.Digest) error {
 	return nil
 }
 
-// unheard are incidents that were resolved since a time and that all who were to
-// be told of never were.
+// unheard are incidents that were resolved since a time and that none of those who
+// would be told was told of: nobody could be, the check was muted, or it was over
+// before.
 func (l *Ledger) unheard(ctx context.Context, since time.Time) (map[string]bool, error) {
 	ids, err := collect(ctx, l.read, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
 		`SELECT i.id FROM incidents i JOIN deliveries d ON d.subject = i.id WHERE i.state = 'resolved' AND i.resolved_at >= $1

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +49,9 @@ func (sqliteEngine) open(ctx context.Context, address string) (write, read *sql.
 	if path == "" || strings.Contains(path, ":memory:") {
 		return nil, nil, errors.New("sqlite:// is followed by no path of a file")
 	}
+	if err := makeOwn(path); err != nil {
+		return nil, nil, err
+	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)" +
 		"&_pragma=cache_size(-16000)&_pragma=temp_store(2)"
 	writer, err := sqlite.NewConnector(dsn + "&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=journal_size_limit(67108864)")
@@ -67,6 +72,20 @@ func (sqliteEngine) open(ctx context.Context, address string) (write, read *sql.
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
 	return write, read, nil
+}
+
+// makeOwn makes the file of a ledger, where there is none, for its user alone: it
+// holds values of records, and the keys by which it is sealed. SQLite gives the
+// files beside it the same rights. One that exists keeps what it was given.
+func makeOwn(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make %s: %w", path, err)
+	}
+	return file.Close()
 }
 
 // form numbers no parameters where they stand in order, each once: SQLite and its

@@ -82,6 +82,14 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("there is an account with the name %s already: choose another", e.Name)
 }
 
+// WrongAuditKeyError is an audit log that was sealed with another key than is
+// configured.
+type WrongAuditKeyError struct{}
+
+func (e *WrongAuditKeyError) Error() string {
+	return "the audit log was sealed with another access.audit_key than this one: give that one, or none where it began without"
+}
+
 // LastAdminError is a change after which nobody could manage accounts.
 type LastAdminError struct{ Name string }
 

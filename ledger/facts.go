@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -30,7 +29,7 @@ func (f EdgeFacts) edge() *checks.Edge { return &f.Check.Edges[f.I] }
 func (f EdgeFacts) Finding(d *checks.Difference) *drift.Finding {
 	check, edge := f.Check, f.edge()
 	masks := drift.MasksOf(check, edge)
-	finding := &drift.Finding{ID: checks.FindingID(check.Name, edge.Name, d.Key, d.ID), Check: check.Name, Replica: edge.Name,
+	finding := &drift.Finding{ID: f.Lens.Masker.FindingID(check.Name, edge.Name, d.Key, d.ID), Check: check.Name, Replica: edge.Name,
 		Key: d.Key, CopyID: d.ID, Kind: d.Kind, Fields: f.Lens.Fields(d), Reason: f.Lens.Text(d.Reason, masks), Age: d.Age,
 		FirstSeen: d.FirstSeen, LastSeen: d.LastSeen}
 	finding.KeyText = keyText(f.Lens.Key(check, d.Key, masks), f.Lens.ID(edge, d.ID, masks))
@@ -80,14 +79,13 @@ func otherPattern(f *drift.Finding) string {
 	return drift.Visible(f.Fields[0].Title()) + ": other pairs of values"
 }
 
-// ident is who a finding or a suspect is: a hash that meets another's with a
-// chance of 2^-128, where a finding's id of 40 bits is for people.
+// ident is who a finding or a suspect is: a keyed hash that meets another's with a
+// chance of 2^-128, where a finding's id of 40 bits is for people. It lies beside
+// keys that are encrypted, so nobody may try keys out on it.
 type ident [16]byte
 
-func identOf(check, replica string, key, id sources.Key) (i ident) {
-	who := sources.Key{sources.Text(check), sources.Text(replica), sources.ListOf(key), sources.ListOf(id)}
-	sum := sha256.Sum256([]byte(who.Encode()))
-	copy(i[:], sum[:])
+func identOf(m *drift.Masker, check, replica string, key, id sources.Key) (i ident) {
+	copy(i[:], m.Identity("row", check, replica, key, id))
 	return i
 }
 

@@ -32,7 +32,11 @@ func (l *Ledger) Remember(ctx context.Context, key, route string, do func() (sta
 			return err
 		}
 		replayed = true
-		return tx.sql.QueryRowContext(ctx, `SELECT status, body FROM answers WHERE route = $1 AND name = $2`, route, name).Scan(&status, &body)
+		if err := tx.sql.QueryRowContext(ctx, `SELECT status, body FROM answers WHERE route = $1 AND name = $2`, route, name).Scan(&status, &body); err != nil {
+			return err
+		}
+		body, err = l.keys.open(body)
+		return err
 	})
 	switch {
 	case err != nil:
@@ -52,11 +56,8 @@ func (l *Ledger) Remember(ctx context.Context, key, route string, do func() (sta
 			_, err := tx.exec(ctx, `DELETE FROM answers WHERE route = $1 AND name = $2 AND status = 0`, route, name)
 			return err
 		}
-		kept := body
-		if kept == nil {
-			kept = []byte{}
-		}
-		_, err := tx.exec(ctx, `UPDATE answers SET status = $1, body = $2 WHERE route = $3 AND name = $4`, status, kept, route, name)
+		// It may hold keys of records, so it is encrypted as they are.
+		_, err := tx.exec(ctx, `UPDATE answers SET status = $1, body = $2 WHERE route = $3 AND name = $4`, status, l.keys.seal(body), route, name)
 		return err
 	})
 	if failed != nil {

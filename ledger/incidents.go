@@ -48,7 +48,8 @@ func (tx *Tx) keepIncident(ctx context.Context, before, after *alerts.Incident, 
 			after.First, after.Peak, after.Told, millis(after.ToldAt), text(after.Resolution), after.Revision)
 	} else if after != before {
 		_, err = tx.exec(ctx, `UPDATE incidents SET state = $1, changed_at = $2, resolved_at = $3, regressed = $4, acknowledged_by = $5, acknowledged_at = $6,
-				facts = $7, first = $8, peak = $9, told = $10, told_at = $11, resolution = $12, revision = $13 WHERE id = $14`,
+				facts = $7, first = $8, peak = $9, told = $10, told_at = $11, resolution = $12, revision = $13,
+				spread = CASE WHEN $1 = 'acknowledged' THEN spread ELSE '' END WHERE id = $14`,
 			string(after.State), millis(after.ChangedAt), millis(after.ResolvedAt), after.Regressed, text(after.AcknowledgedBy), millis(after.AcknowledgedAt),
 			facts, after.First, after.Peak, after.Told, millis(after.ToldAt), text(after.Resolution), after.Revision, after.ID)
 	}

@@ -52,6 +52,7 @@ type Ledger struct {
 	write   *sql.DB
 	read    *sql.DB
 	maskKey []byte
+	masker  *drift.Masker // of maskKey
 	keys    *keyring
 	// auditKey seals the audit log.
 	auditKey []byte
@@ -102,6 +103,7 @@ func (l *Ledger) prepare(ctx context.Context) error {
 	if l.maskKey, err = l.keyNamed(ctx, "mask key"); err != nil {
 		return err
 	}
+	l.masker = drift.NewMasker(l.maskKey)
 	dataKey, err := l.keyNamed(ctx, "data key")
 	if err != nil {
 		return err

@@ -120,15 +120,20 @@ func questions() []question {
 		{"by a rare text in a check", findings(func(n int) ledger.FindingFilter {
 			return ledger.FindingFilter{Check: check(n), Query: fmt.Sprintf("id=%d", 101+n%50), State: "open"}
 		})},
-		{"by an id", findings(func(n int) ledger.FindingFilter {
-			return ledger.FindingFilter{Query: checks.FindingID(check(n), "search", key(1+n), nil)}
-		})},
+		{"by an id", func(ctx context.Context, w *world, n int) error {
+			id := w.lens.Masker.FindingID(check(n), "search", key(1+n), nil)
+			list, _, err := w.Findings(ctx, ledger.FindingFilter{Query: id})
+			if err == nil && len(list) != 1 {
+				return fmt.Errorf("%s finds %d", id, len(list))
+			}
+			return err
+		}},
 		{"by a text that is nowhere", func(ctx context.Context, w *world, n int) error {
 			_, _, err := w.Findings(ctx, ledger.FindingFilter{Query: fmt.Sprintf("nowhere %d", n)})
 			return err
 		}},
 		{"a finding", func(ctx context.Context, w *world, n int) error {
-			id := checks.FindingID(check(n), "search", key(1+n), nil)
+			id := w.lens.Masker.FindingID(check(n), "search", key(1+n), nil)
 			if _, err := w.Finding(ctx, id); err != nil {
 				return err
 			}

@@ -79,6 +79,17 @@ func (l *Ledger) MuteCheck(ctx context.Context, m alerts.Mute) error {
 	return nil
 }
 
+// Counted is how many findings of a check a mute until it grows begins with:
+// those that are not accepted as known, kept or not.
+func (l *Ledger) Counted(ctx context.Context, check string) (int64, error) {
+	all, err := situations(ctx, l.read, check, l.now())
+	if err != nil || all[check] == nil {
+		return 0, err
+	}
+	facts := all[check].facts(alerts.Drift, &alerts.Policy{Check: check}, &mark{}, l.now())
+	return facts.Extent(), nil
+}
+
 // muteWords say until when, and why.
 func muteWords(m *alerts.Mute) string {
 	words := ""

@@ -72,7 +72,7 @@ func (c *channels) Send(_ context.Context, d *alerts.Delivery) (alerts.Receipt, 
 			c.found++
 			return r, nil
 		}
-		if d.Step == alerts.Post && d.Incident.State == alerts.Resolved {
+		if d.Step == alerts.Post && (d.Incident.State == alerts.Resolved || d.Muted != nil) {
 			return alerts.Receipt{}, nil
 		}
 	}

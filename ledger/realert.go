@@ -84,6 +84,7 @@ func (l *Ledger) alert(ctx context.Context, tx *Tx, check string, m *mark, afres
 type steps struct {
 	policy alerts.Policy
 	over   bool // its mute has ended
+	muted  bool // it has one that holds
 	list   []step
 }
 
@@ -110,12 +111,13 @@ func (l *Ledger) steps(s *situation, m *mark, now time.Time) *steps {
 	facts := s.facts(alerts.Drift, &policy, m, now)
 	mute := s.mute
 	why := "its time is over"
-	if mute != nil && !mute.On(facts.Counted, now) {
+	if mute != nil && !mute.On(facts.Extent(), now) {
 		if mute.Until.IsZero() || now.Before(mute.Until) {
 			why = fmt.Sprintf("more than %d findings are counted", mute.Above)
 		}
 		out.over, mute = true, nil
 	}
+	out.muted = mute != nil
 	for _, kind := range []alerts.Kind{alerts.Drift, alerts.Blind} {
 		if kind != alerts.Drift {
 			facts = s.facts(kind, &policy, m, now)

@@ -65,7 +65,7 @@ func suspectsAreJudged(t *testing.T, w *world) {
 		t.Errorf("finding %+v", f)
 	}
 	var missing *ledger.NotFoundError
-	if _, err := w.Finding(t.Context(), checks.FindingID("orders", "search", due[1].Key, nil)); !errors.As(err, &missing) {
+	if _, err := w.Finding(t.Context(), named("search", due[1].Key, nil)); !errors.As(err, &missing) {
 		t.Errorf("what was cleared has a finding: %v", err)
 	}
 	if e = w.edge("search"); e.Consistency != drift.Drifted || e.Pending != 0 || e.OpenFindings() != 2 {
@@ -75,7 +75,7 @@ func suspectsAreJudged(t *testing.T, w *world) {
 
 func found(w *world, s checks.Suspect) *drift.Finding {
 	w.Helper()
-	return got(w.Finding(w.Context(), checks.FindingID("orders", "search", s.Key, s.ID)))(w)
+	return got(w.Finding(w.Context(), named("search", s.Key, s.ID)))(w)
 }
 
 // A finding is resolved by a read that found its record equal, and comes back as regressed.
@@ -240,7 +240,7 @@ func aKeyThatIsThereAfterAll(t *testing.T, w *world) {
 	if f := w.finding("search", 1); f.State != drift.Resolved {
 		t.Errorf("the key: %+v", f)
 	}
-	copied := got(w.Finding(t.Context(), checks.FindingID("orders", "search", key(1), sources.Key{sources.Text("x")})))(t)
+	copied := got(w.Finding(t.Context(), named("search", key(1), sources.Key{sources.Text("x")})))(t)
 	if copied.State != drift.Confirmed || copied.KeyText != "id=1 copy=x" {
 		t.Errorf("the copy: %+v", copied)
 	}
@@ -287,7 +287,7 @@ func unreadableRecordsWithoutAKey(t *testing.T, w *world) {
 		return w.again(r)
 	}
 	state := func() drift.State {
-		return got(w.Finding(t.Context(), checks.FindingID("orders", "search", d.Key, nil)))(t).State
+		return got(w.Finding(t.Context(), named("search", d.Key, nil)))(t).State
 	}
 	if r := meets(d); r.Result != checks.Drift || state() != drift.Confirmed {
 		t.Errorf("got %+v", r)

@@ -63,7 +63,7 @@ func (l *Ledger) record(ctx context.Context, tx *Tx, facts EdgeFacts, at time.Ti
 }
 
 func (r *recorder) identOf(key, id sources.Key) ident {
-	return identOf(r.book.check, r.book.replica, key, id)
+	return identOf(r.ledger.masker, r.book.check, r.book.replica, key, id)
 }
 
 func (r *recorder) idOf(s *checks.Suspect) suspectID {

@@ -170,7 +170,7 @@ func (row *delivery) posted(d *alerts.Delivery, r alerts.Receipt, now time.Time)
 	row.doubtful, row.lost = time.Time{}, 0
 	if row.edits() {
 		if r.Ref.TS == "" {
-			return // it is over, and nobody was told
+			return // nobody was told, and now nobody is to be
 		}
 		row.ref = r.Ref
 	}
@@ -225,8 +225,8 @@ func (tx *Tx) keepOutlet(ctx context.Context, d *alerts.Delivery, out *outletCha
 		addresses = append(addresses, "")
 	}
 	for _, address := range addresses {
-		_, err := tx.exec(ctx, `UPDATE outlets SET next_at = CASE WHEN next_at > $1 THEN next_at ELSE $1 END WHERE integration = $2 AND address = $3`,
-			millis(out.next), d.Target.Integration, address)
+		_, err := tx.exec(ctx, `UPDATE outlets SET next_at = CASE WHEN next_at > $1 THEN next_at ELSE $1 END, noted_at = $2
+			WHERE integration = $3 AND address = $4`, millis(out.next), millis(now), d.Target.Integration, address)
 		if err != nil {
 			return err
 		}

@@ -58,6 +58,11 @@ func (l *Ledger) SignIn(ctx context.Context, name, password, address, agent stri
 		return "", Account{}, err
 	}
 	err = l.InTx(ctx, func(tx *Tx) error {
+		seen := timeOf(millis(tx.now()))
+		// The row is locked before it is read: whoever changes the account now waits, and ends this session too.
+		if _, err := tx.exec(ctx, `UPDATE accounts SET seen_at = $1 WHERE id = $2`, millis(seen), a.ID); err != nil {
+			return err
+		}
 		now, err := accountBy(ctx, tx.sql, a.ID) // it may have changed while we hashed
 		if err != nil {
 			return err
@@ -71,10 +76,6 @@ func (l *Ledger) SignIn(ctx context.Context, name, password, address, agent stri
 		}
 		session := ""
 		if cookie, session, err = tx.newSession(ctx, a.ID, address, agent); err != nil {
-			return err
-		}
-		a.SeenAt = timeOf(millis(tx.now()))
-		if _, err := tx.exec(ctx, `UPDATE accounts SET seen_at = $1 WHERE id = $2`, millis(a.SeenAt), a.ID); err != nil {
 			return err
 		}
 		return tx.attestSignIn(ctx, &a, address, "session "+session)
@@ -119,9 +120,12 @@ func (l *Ledger) CheckOwnPassword(ctx context.Context, account, password, addres
 // the failure back. It is counted first, so that guesses made at once are too,
 // and the ledger is free while a hash is computed.
 func (l *Ledger) tryPassword(ctx context.Context, name, password, address string) (a Account, settle func(*Tx) error, err error) {
+	long := len(password) > longestTyped
+	name, password = typed(name), typed(password)
+	pair, from := signInSubjects(name, address) // while nobody waits for the ledger
 	var counted failure
 	err = l.InTx(ctx, func(tx *Tx) error {
-		counted, err = tx.countFailure(ctx, name, address)
+		counted, err = tx.countFailure(ctx, pair, from)
 		return err
 	})
 	if err != nil {
@@ -139,11 +143,17 @@ func (l *Ledger) tryPassword(ctx context.Context, name, password, address string
 	if err != nil {
 		return Account{}, nil, err
 	}
-	if !matches || a.ID == "" || a.Disabled {
+	if !matches || long || a.ID == "" || a.Disabled {
 		return Account{}, nil, fmt.Errorf("sign in: %w", ErrWrongPassword)
 	}
 	return a, func(tx *Tx) error { return tx.takeBack(ctx, counted) }, nil
 }
+
+// longestTyped bounds what is looked at of a name or a password that somebody
+// typed, in bytes: what is longer is nobody's, and takes long to fold.
+const longestTyped = 2048
+
+func typed(given string) string { return given[:min(len(given), longestTyped)] }
 
 // tellLocked keeps guesses that were not even looked at out of the audit log: the
 // entry of the guess that locked stands for them, and nobody can flood it.
@@ -190,7 +200,7 @@ func signInSubjects(name, address string) (pair, from string) {
 type failure struct{ pair, from signIn }
 
 // countFailure counts one failure, or is a *LockedError and counts nothing.
-func (tx *Tx) countFailure(ctx context.Context, name, address string) (counted failure, err error) {
+func (tx *Tx) countFailure(ctx context.Context, pair, from string) (counted failure, err error) {
 	now := timeOf(millis(tx.now()))
 	// The row of all is the lock: guesses are counted one after the other.
 	_, err = tx.exec(ctx, `INSERT INTO sign_ins (subject, failures, locked_until, good_at, changed_at) VALUES ('all', 0, 0, 0, $1)
@@ -198,15 +208,14 @@ func (tx *Tx) countFailure(ctx context.Context, name, address string) (counted f
 	if err != nil {
 		return counted, fmt.Errorf("count guesses: %w", err)
 	}
-	pairSubject, fromSubject := signInSubjects(name, address)
 	all, err := tx.signIn(ctx, "all", now)
 	if err != nil {
 		return counted, err
 	}
-	if counted.pair, err = tx.signIn(ctx, pairSubject, now); err != nil {
+	if counted.pair, err = tx.signIn(ctx, pair, now); err != nil {
 		return counted, err
 	}
-	if counted.from, err = tx.signIn(ctx, fromSubject, now); err != nil {
+	if counted.from, err = tx.signIn(ctx, from, now); err != nil {
 		return counted, err
 	}
 	for _, until := range []time.Time{counted.pair.locked, counted.from.locked} {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -277,5 +278,56 @@ func TestSoakSigningInTakesTheSameTime(t *testing.T) {
 	t.Logf("median known %s, unknown %s", known, unknown)
 	if gap := (known - unknown).Abs(); gap > 5*time.Millisecond {
 		t.Errorf("the medians are %s apart", gap)
+	}
+}
+
+// What somebody types as a name is folded while nobody waits for the ledger, and
+// not much of it: folding can make it eleven times as long.
+func TestLongNamesAndPasswordsHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	w, h := guarded(t)
+	long := strings.Repeat("\uFDFA", 100_000)
+	for i, c := range []struct{ name, password string }{{long + "a", "wrong"}, {long + "b", long}, {"ann", password + strings.Repeat("\x00", 4096)}} {
+		before := h.Computed()
+		_, _, err := w.SignIn(t.Context(), c.name, c.password, here, "")
+		if !errors.Is(err, ledger.ErrWrongPassword) || h.Computed()-before != 1 {
+			t.Errorf("row %d: %v, %d hashes", i, err, h.Computed()-before)
+		}
+	}
+	if n := w.count(`SELECT COUNT(*) FROM sign_ins WHERE subject LIKE 'pair:%'`); n != 2 {
+		t.Errorf("%d names were counted: more than their beginning was looked at", n)
+	}
+}
+
+// Who signs in with a password that is being changed at that moment is not left
+// with a session.
+func TestNoSessionOutlivesAChangeOfThePassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "postgres")
+	ann := w.account("ann", access.Admin)
+	// A change by another process, as far as before its commit.
+	change := got(w.DB().BeginTx(t.Context(), nil))(t)
+	for _, statement := range []string{`UPDATE accounts SET changed_at = changed_at + 1000 WHERE id = $1`, `DELETE FROM sessions WHERE account = $1`} {
+		got(change.ExecContext(t.Context(), statement, ann.ID))(t)
+	}
+	signedIn := make(chan error, 1)
+	go func() {
+		_, _, err := w.SignIn(t.Context(), "ann", password, here, "")
+		signedIn <- err
+	}()
+	waits := func() bool {
+		return w.count(`SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) > 0
+	}
+	for deadline := time.Now().Add(30 * time.Second); !waits(); {
+		if time.Now().After(deadline) {
+			t.Fatal("signing in does not wait for the change")
+		}
+	}
+	must(t, change.Commit())
+	if err := <-signedIn; !errors.Is(err, ledger.ErrWrongPassword) {
+		t.Errorf("signed in with the password before: %v", err)
+	}
+	if n := w.count(`SELECT COUNT(*) FROM sessions`); n != 0 {
+		t.Errorf("%d sessions outlive the change", n)
 	}
 }

@@ -83,14 +83,25 @@ func (r *situationReader) edges() error {
 		var check, consistency, result string
 		var since, begun, success int64
 		var omitted, going sql.NullInt64
-		err := rows.Scan(&check, &e.replica, &consistency, &since, &begun, &result, &success, &e.Coverage, &e.compared, &e.pending, &e.accepted, &e.cause, &omitted, &going)
+		var counts sql.NullString
+		err := rows.Scan(&check, &e.replica, &consistency, &since, &begun, &result, &success, &e.Coverage, &e.compared, &e.pending, &e.accepted, &e.cause, &omitted, &counts, &going)
+		if err != nil {
+			return err
+		}
+		if e.compared == 0 && counts.String != "" { // no run was complete yet
+			last, err := readCounts(counts.String)
+			if err != nil {
+				return err
+			}
+			e.compared = last.Compared()
+		}
 		e.Consistency, e.LastResult = drift.Consistency(consistency), checks.Result(result)
 		e.Since, e.begun, e.LastSuccess, e.going, e.omitted = timeOf(since), timeOf(begun), timeOf(success), timeOf(going.Int64), omitted.Int64
 		s := r.of(check)
 		s.edges = append(s.edges, e)
-		return err
+		return nil
 	}, `SELECT check_name, replica, consistency, since, begun, last_result, last_success, coverage, compared, pending, accepted, cause,
-			(SELECT r.omitted FROM runs r WHERE r.id = edges.last_run),
+			(SELECT r.omitted FROM runs r WHERE r.id = edges.last_run), (SELECT r.counts FROM runs r WHERE r.id = edges.last_run),
 			(SELECT MAX(r.created_at) FROM runs r WHERE r.check_name = edges.check_name AND r.replica = edges.replica AND r.state <> 'finished')
 		FROM edges`, `declared`, ` ORDER BY check_name, replica`)
 }
@@ -151,7 +162,7 @@ func (s *situation) facts(kind alerts.Kind, p *alerts.Policy, m *mark, now time.
 	}
 	f.By = m.by
 	kinds, fields := map[string]int64{}, map[string]int64{}
-	var loud int64
+	var loud, muted int64
 	for i := range s.edges {
 		e := &s.edges[i]
 		var open int64
@@ -160,6 +171,9 @@ func (s *situation) facts(kind alerts.Kind, p *alerts.Policy, m *mark, now time.
 			kinds[t.Kind] += t.N
 			if t.State == drift.Confirmed || t.State == drift.Regressed {
 				loud += t.N
+			}
+			if t.State == drift.Muted {
+				muted += t.N
 			}
 		}
 		for field, n := range s.fields[e.replica] {
@@ -173,6 +187,9 @@ func (s *situation) facts(kind alerts.Kind, p *alerts.Policy, m *mark, now time.
 		f.Edges = append(f.Edges, e.told(open, p, before, now))
 	}
 	f.Loud = min(loud, f.Counted)
+	if muted > 0 {
+		f.By = "" // nobody took on what is only muted for a while
+	}
 	f.Kinds, f.Fields = counted(kinds), counted(fields)
 	return f
 }
@@ -180,7 +197,7 @@ func (s *situation) facts(kind alerts.Kind, p *alerts.Policy, m *mark, now time.
 // told is what is told of an edge.
 func (e *edgeSituation) told(open int64, p *alerts.Policy, before *alerts.Incident, now time.Time) alerts.EdgeFacts {
 	t := alerts.EdgeFacts{Replica: e.replica, Consistency: e.Consistency, Since: e.Since, Coverage: e.Coverage, Findings: open, Cause: e.cause}
-	if p.StaleAt == nil || e.Health(now, e.begun, p.StaleAt) != drift.Stale {
+	if !e.Overdue(now, e.begun, p.StaleAt) { // runs that fail are no better than none
 		return t
 	}
 	known := before != nil && before.State != alerts.Resolved &&

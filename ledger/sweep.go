@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +24,9 @@ func (l *Ledger) SweepAlerts(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	now = timeOf(millis(now))
+	if err := l.setOutletsRight(ctx, now); err != nil {
+		return fmt.Errorf("set what is due right by the clock: %w", err)
+	}
 	if err := l.sweepChecks(ctx, now); err != nil {
 		return fmt.Errorf("sweep incidents: %w", err)
 	}
@@ -30,6 +34,28 @@ func (l *Ledger) SweepAlerts(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("hand acknowledgements on: %w", err)
 	}
 	return nil
+}
+
+// setOutletsRight begins waits anew that were noted by a clock which has been set
+// back since: each target is left alone as long as it asked, and not for the
+// difference besides.
+func (l *Ledger) setOutletsRight(ctx context.Context, now time.Time) error {
+	ahead, latest := millis(now.Add(outletHold)), millis(now.Add(refusedPause))
+	var wrong int64
+	err := l.read.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM outlets WHERE noted_at > $1)
+		+ (SELECT COUNT(*) FROM deliveries WHERE due_at > 0 AND due_at > $2)`, ahead, latest).Scan(&wrong)
+	if err != nil || wrong == 0 {
+		return err
+	}
+	return l.InTx(ctx, func(tx *Tx) error {
+		if _, err := tx.exec(ctx, `UPDATE outlets SET held_until = 0, noted_at = $1,
+			next_at = CASE WHEN next_at > noted_at THEN $1 + next_at - noted_at ELSE 0 END WHERE noted_at > $2`, millis(now), ahead); err != nil {
+			return err
+		}
+		// What a target asked for beyond that is kept with the outlet.
+		_, err := tx.exec(ctx, `UPDATE deliveries SET due_at = $1 WHERE due_at > 0 AND due_at > $2`, millis(now), latest)
+		return err
+	})
 }
 
 func (l *Ledger) sweepChecks(ctx context.Context, now time.Time) error {
@@ -41,6 +67,7 @@ func (l *Ledger) sweepChecks(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, check := range slices.Sorted(maps.Keys(all)) {
 		steps := l.steps(all[check], &mark{}, now)
 		afresh := steps.untold(told)
@@ -53,16 +80,20 @@ func (l *Ledger) sweepChecks(ctx context.Context, now time.Time) error {
 			}
 			return l.alert(ctx, tx, check, &mark{}, afresh)
 		})
-		if err != nil {
-			return fmt.Errorf("of %s: %w", check, err)
+		if err != nil { // which keeps nobody from hearing of the others
+			failed = append(failed, fmt.Errorf("of %s: %w", check, err))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
-// untold says whether an open incident has a target that nothing is kept of.
+// untold says whether an open incident has a target that was told nothing and is
+// to be told nothing: one that is new, or that a process took for one of no policy.
 func (s *steps) untold(told map[string][]alerts.Target) bool {
-	if s == nil {
+	if s == nil || s.muted {
 		return false
 	}
 	for _, st := range s.list {
@@ -78,7 +109,7 @@ func (s *steps) untold(told map[string][]alerts.Target) bool {
 	return false
 }
 
-// toldTargets are the targets that are kept of open incidents.
+// toldTargets are the targets of open incidents that were told something, or are to be.
 func (l *Ledger) toldTargets(ctx context.Context) (map[string][]alerts.Target, error) {
 	told := map[string][]alerts.Target{}
 	_, err := collect(ctx, l.read, func(rows *sql.Rows) (none struct{}, err error) {
@@ -87,7 +118,8 @@ func (l *Ledger) toldTargets(ctx context.Context) (map[string][]alerts.Target, e
 		err = rows.Scan(&subject, &t.Integration, &t.Address)
 		told[subject] = append(told[subject], t)
 		return none, err
-	}, `SELECT d.subject, d.integration, d.address FROM deliveries d JOIN incidents i ON i.id = d.subject WHERE i.state <> 'resolved'`)
+	}, `SELECT d.subject, d.integration, d.address FROM deliveries d JOIN incidents i ON i.id = d.subject
+		WHERE i.state <> 'resolved' AND (d.revision > 0 OR d.ts <> '' OR d.due_at > 0 OR d.doubtful > 0)`)
 	if err != nil {
 		return nil, fmt.Errorf("read who was told: %w", err)
 	}

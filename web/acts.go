@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -120,11 +121,21 @@ func (s *Server) recheck(c *gin.Context, id string) {
 	if s.idle(c) {
 		return
 	}
-	if _, err := s.o.Auditor.Recheck(c.Request.Context(), id, actorName(c)); err != nil {
-		s.refused(c, err, findingURL(id))
+	ctx := c.Request.Context()
+	if _, err := s.o.Auditor.Recheck(ctx, id, actorName(c)); err != nil {
+		s.refused(c, unreadFor(ctx, err), findingURL(id))
 		return
 	}
 	c.Redirect(http.StatusSeeOther, findingURL(id)+"?said=recheck")
+}
+
+// unreadFor is why a record could not be read, as whoever asks may see it: those
+// are the store's own words.
+func unreadFor(ctx context.Context, err error) error {
+	if _, why := errors.AsType[*auditor.NotPossible](err); why && !sees(ctx) {
+		return &auditor.NotPossible{Why: drift.NotShown}
+	}
+	return err
 }
 
 // actorName is how timelines name who asks.

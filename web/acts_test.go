@@ -1,12 +1,15 @@
 package web_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
+	"plumbline/access"
+	"plumbline/auditor"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
@@ -151,5 +154,32 @@ func TestPagesSayWhenTheLedgerDoesNotAnswer(t *testing.T) {
 	}
 	if status, _ := get(t, home+"/sources"); status != 200 {
 		t.Errorf("the page of sources, which needs no finding, answers %d", status)
+	}
+}
+
+// unreadable is an auditor that cannot read a record, for a reason in a store's words.
+type unreadable struct{ web.Auditor }
+
+func (unreadable) Recheck(context.Context, string, string) (*drift.Finding, error) {
+	return nil, &auditor.NotPossible{Why: `the record could not be read: invalid date "canary 1970"`}
+}
+
+// Why a record cannot be read are the store's words, on pages as in the API.
+func TestWhyARecordCannotBeReadIsForThoseWhoSeeValues(t *testing.T) {
+	t.Parallel()
+	h, _, ids := drifting(t)
+	for _, who := range []*access.Actor{actor("otto", access.Operator), actor("otto: ci", access.Operator, access.View, access.Act)} {
+		s, err := web.New(web.Options{Ledger: h.ledger, Auditor: unreadable{}, Actor: who, Declared: func() *web.Declared { return h.declared }, Lens: h.lens, Now: h.clock.now})
+		h.must(err)
+		for _, path := range []string{"/findings/" + ids[0] + "/recheck", "/api/v1/findings/" + ids[0] + "/recheck"} {
+			r := mustPost(t, path, nil)
+			if strings.HasPrefix(path, "/api/") {
+				r.Header.Set("Content-Type", "application/json")
+			}
+			answer := served(s.Handler(), r)
+			if text := string(sure(io.ReadAll(answer.Body))); answer.StatusCode != http.StatusConflict || strings.Contains(text, "canary") != who.May(access.Values) {
+				t.Errorf("%s (%v) at %s: %d %s", who.Name, who.Scopes, path, answer.StatusCode, text)
+			}
+		}
 	}
 }

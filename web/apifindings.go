@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"plumbline/access"
-	"plumbline/auditor"
 	"plumbline/drift"
 	"plumbline/ledger"
 )
@@ -176,10 +175,7 @@ func (a *api) recheck(ctx context.Context, in *recheckInput) (*answer[FindingDet
 		return nil, nobodyWorks()
 	}
 	if f, err = a.Auditor.Recheck(ctx, in.ID, access.ActorOf(ctx).Name); err != nil {
-		if _, why := errors.AsType[*auditor.NotPossible](err); why && !sees(ctx) {
-			err = &auditor.NotPossible{Why: drift.NotShown}
-		}
-		err = a.problemOf(err)
+		err = a.problemOf(unreadFor(ctx, err))
 		if p, ok := errors.AsType[*Problem](err); ok && p.Status == http.StatusInternalServerError {
 			p = newProblem(http.StatusBadGateway, a.textFor(ctx, p.Detail), "nothing was changed: look at GET "+apiRoot+"/sources, then ask again")
 			return nil, p

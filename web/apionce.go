@@ -40,6 +40,10 @@ func (a *api) once(c *gin.Context) {
 		c.Next()
 		return
 	}
+	if n, _ := a.routes.needOf(c); n.Permission == access.Reveal {
+		writeProblem(c, newProblem(http.StatusBadRequest, "what is revealed is kept nowhere, so it takes no "+keyHeader, "ask without it: each time is written down"))
+		return
+	}
 	if len(key) > 200 {
 		writeProblem(c, newProblem(http.StatusBadRequest, keyHeader+" is longer than 200 characters", "send a shorter one, such as a UUID"))
 		return

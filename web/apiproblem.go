@@ -68,7 +68,7 @@ func (a *api) problemOf(err error) error {
 	case errors.As(err, &problem):
 		return problem
 	case errors.As(err, &denied):
-		return newProblem(http.StatusForbidden, text, "ask an admin for the role, or use a token with the scope "+string(denied.Needs))
+		return newProblem(http.StatusForbidden, text, leave(denied))
 	case errors.As(err, &notFound):
 		list := notFound.What
 		if list == "edge" {

@@ -89,6 +89,9 @@ func (s *Server) followChain(c *gin.Context) (*notice, error) {
 	if broken, ok := errors.AsType[*access.BrokenError](err); ok {
 		return &notice{"drift", "warn", "The chain is broken: " + broken.Error() + ". Compare with the heads in the process's log and with exports."}, nil
 	}
+	if wrong, ok := errors.AsType[*ledger.WrongAuditKeyError](err); ok {
+		return &notice{"unknown", "warn", "The chain cannot be followed: " + wrong.Error() + "."}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -148,9 +151,16 @@ func (s *Server) exportAudit(c *gin.Context) {
 		s.problem(c, http.StatusBadRequest, problem{Heading: "There is no such format", Text: format, Next: "Ask for csv or ndjson.", Links: []pageLink{{"Audit log", "/audit"}}})
 		return
 	}
+	// Its entry is written first: what has left cannot be taken back.
+	ctx := c.Request.Context()
+	taken := &access.Attempt{Actor: access.ActorOf(ctx), Action: "export audit log", Detail: c.Query("format")}
+	if err := s.o.Ledger.Attest(ctx, taken, access.Done); err != nil {
+		s.broken(c, err)
+		return
+	}
 	c.Header("Content-Type", kind)
 	c.Header("Content-Disposition", `attachment; filename="plumbline-audit.`+c.Query("format")+`"`)
-	err := s.o.Ledger.WalkAudit(c.Request.Context(), one)
+	err := s.o.Ledger.WalkAudit(ctx, one)
 	if err == nil {
 		err = end()
 	}

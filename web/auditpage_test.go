@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"plumbline/access"
+	"plumbline/ledger"
 )
 
 // What people and addresses wrote stands in the audit log as text: on its page,
@@ -27,6 +28,13 @@ func TestAuditLogIsShownAsText(t *testing.T) {
 	page := d.ask(approver, http.MethodGet, "/audit?verify=1&outcome=denied", "").Body.String()
 	if strings.Contains(page, "<script>window") || !strings.Contains(page, "&lt;script&gt;window") || !strings.Contains(page, "The chain is whole") {
 		t.Error("the page does not show what was written, or not as text")
+	}
+	sure := func(n int) { // what was exported is an entry too
+		t.Helper()
+		exported, _, err := d.ledger.AuditEntries(t.Context(), ledger.AuditFilter{Action: "export audit log", Actor: "an approver", Outcome: "ok"})
+		if err != nil || len(exported) != n {
+			t.Errorf("%d entries say that it was exported, want %d, %v", len(exported), n, err)
+		}
 	}
 	rows, err := csv.NewReader(d.ask(approver, http.MethodGet, "/audit/export?format=csv", "").Body).ReadAll()
 	if err != nil || len(rows) != sealed+1 {
@@ -50,6 +58,9 @@ func TestAuditLogIsShownAsText(t *testing.T) {
 	if lines != sealed {
 		t.Errorf("%d lines of %d entries", lines, sealed)
 	}
+	sure(2)
+	d.ask(d.caller("an operator"), http.MethodGet, "/audit/export?format=csv", "")
+	sure(2)
 }
 
 // The log is read page by page, by every filter.

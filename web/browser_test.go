@@ -195,6 +195,7 @@ func ask[T any](b *tab, script string) T {
 func (b *tab) await(what, script string) {
 	b.t.Helper()
 	deadline := time.Now().Add(40 * time.Second)
+	script = "(() => { try { return Boolean(" + script + ") } catch { return false } })()" // one page may just be making room for the next
 	for !ask[bool](b, script) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("%s did not come true on %s, which says:\n%s", what, b.path(), b.text("main"))

@@ -16,6 +16,7 @@ type crowd struct {
 	since time.Time
 	seen  map[netip.Prefix]int
 	all   int
+	known map[netip.Prefix]struct{} // from where somebody was signed in
 }
 
 // The bounds, in a minute: of one address, of all together, and of addresses that
@@ -27,7 +28,7 @@ const (
 )
 
 func newCrowd(now func() time.Time) *crowd {
-	return &crowd{now: now, seen: map[netip.Prefix]int{}}
+	return &crowd{now: now, seen: map[netip.Prefix]int{}, known: map[netip.Prefix]struct{}{}}
 }
 
 // lets says whether one more attempt from an address is within the bounds, and
@@ -40,12 +41,30 @@ func (c *crowd) lets(address string) bool {
 		clear(c.seen)
 	}
 	from := network(address)
-	if c.all >= crowdOfAll || c.seen[from] >= crowdOfOne || len(c.seen) >= crowdAddresses && c.seen[from] == 0 {
+	_, known := c.known[from]
+	if c.seen[from] >= crowdOfOne || !known && (c.all >= crowdOfAll || len(c.seen) >= crowdAddresses && c.seen[from] == 0) {
 		return false
 	}
-	c.all++
+	if !known {
+		c.all++
+	}
 	c.seen[from]++
 	return true
+}
+
+// knows notes that somebody who is signed in asked from an address: a flood from
+// elsewhere then keeps nobody there from signing in again.
+func (c *crowd) knows(address string) {
+	from := network(address)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.known[from]; known {
+		return
+	}
+	if len(c.known) >= crowdAddresses {
+		clear(c.known) // whoever is still there comes back
+	}
+	c.known[from] = struct{}{}
 }
 
 // network is what counts as one origin: an address of IPv4, or a /64 of IPv6.

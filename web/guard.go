@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -75,6 +76,9 @@ func (g *guard) admit(c *gin.Context) {
 		writeProblem(c, newProblem(http.StatusTooManyRequests, "too much was asked from this address without signing in", "wait a minute, and sign in"))
 		return
 	}
+	if how == byCookie {
+		g.crowd.knows(actor.Address)
+	}
 	ended := false
 	defer func() {
 		// A panic goes on to whoever answers it; what was attempted is written down all the same.
@@ -145,8 +149,8 @@ func orNobody(actor, nobody access.Actor, err error) access.Actor {
 // fromHere says whether a request comes from this machine, by a name of it, and
 // on nobody else's behalf.
 func (g *guard) fromHere(c *gin.Context) bool {
-	for _, header := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded"} {
-		if c.GetHeader(header) != "" {
+	for header := range c.Request.Header { // any of those that proxies add
+		if strings.HasPrefix(header, "X-Forwarded-") || slices.Contains([]string{"Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "Cf-Connecting-Ip", "True-Client-Ip"}, header) {
 			return false
 		}
 	}
@@ -197,6 +201,14 @@ func still(c *gin.Context) bool {
 	return !ok || again.(func() error)() == nil
 }
 
+// leave says how one comes to do what one may not.
+func leave(denied *access.DeniedError) string {
+	if denied.Actor.Scopes != nil && denied.Needs == access.Reveal {
+		return "sign in with an account of the role " + string(access.Least(access.Reveal)) + ", and ask on the finding's page"
+	}
+	return "ask an admin for the role, or use a token with the scope"
+}
+
 // deny answers who may not.
 func (g *guard) deny(c *gin.Context, err error) {
 	denied, ok := errors.AsType[*access.DeniedError](err)
@@ -215,7 +227,7 @@ func (g *guard) deny(c *gin.Context, err error) {
 			"send a token as Authorization: Bearer …: plumbline token add makes one, and so does the page /account"))
 		return
 	}
-	writeProblem(c, newProblem(http.StatusForbidden, err.Error(), "ask an admin for the role, or use a token with the scope"))
+	writeProblem(c, newProblem(http.StatusForbidden, err.Error(), leave(denied)))
 }
 
 // attestWithin bounds how long writing an entry of the audit log may take.

@@ -86,6 +86,20 @@ func (g *guard) sameOrigin() (gin.HandlerFunc, error) {
 	}, nil
 }
 
+// bounded refuses a request that is longer than any form or note of ours, and
+// reads no further of one that does not say how long it is. Slack's door has a
+// closer bound, and tells whoever comes there with more what it tells all it refuses.
+func bounded(c *gin.Context) {
+	if c.Request.ContentLength > bodyBytes && !strings.HasPrefix(c.Request.URL.Path, "/slack/") {
+		writeProblem(c, newProblem(http.StatusRequestEntityTooLarge, "the request is longer than 1 MiB", "send less at once"))
+		return
+	}
+	if c.Request.Body != nil {
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, bodyBytes)
+	}
+	c.Next()
+}
+
 // address is where a request comes from: who is connected, or whom a trusted
 // proxy names. What others say of themselves is not believed.
 func (g *guard) address(c *gin.Context) string {
@@ -111,6 +125,6 @@ func (g *guard) stand(e *gin.Engine) error {
 	if err != nil {
 		return err
 	}
-	e.Use(g.protect, g.ownHost, same, g.admit)
+	e.Use(g.protect, g.ownHost, same, bounded, g.admit)
 	return nil
 }

@@ -339,6 +339,48 @@ func TestSpoofedAddressesChangeNothing(t *testing.T) {
 	}
 }
 
+// A flood from many addresses leaves those their way in who were signed in from where they are.
+func TestAFloodKeepsNobodyOutWhoWasIn(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2027, 1, 9, 10, 58, 3, 0, time.UTC)
+	c := newCrowd(func() time.Time { return now })
+	c.knows("192.0.2.7")
+	refused := 0
+	for i := range crowdOfAll + 100 {
+		if !c.lets(fmt.Sprintf("198.51.%d.%d", i/250, i%250)) {
+			refused++
+		}
+	}
+	if refused != 100 {
+		t.Errorf("%d of the flood were refused, want 100", refused)
+	}
+	for range crowdOfOne {
+		if !c.lets("192.0.2.7") {
+			t.Fatal("who was signed in there is kept out")
+		}
+	}
+	if c.lets("192.0.2.7") {
+		t.Error("there is no bound for who was signed in")
+	}
+	d := newDoor(t)
+	d.ask(d.caller("an viewer"), http.MethodGet, "/runs", "")
+	if _, known := d.server.guard.crowd.known[network("127.0.0.1")]; !known {
+		t.Error("nobody notes from where people were signed in")
+	}
+}
+
+// What is longer than any form is not read.
+func TestLongRequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	long := "name=" + strings.Repeat("x", bodyBytes)
+	for _, path := range []string{"/login", "/setup", "/findings/many", "/api/v1/findings/ack"} {
+		if w := d.ask(d.caller("an admin"), http.MethodPost, path, long); w.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("POST %s: status %d", path, w.Code)
+		}
+	}
+}
+
 // Probes learn the status and no more.
 func TestProbesLearnNothing(t *testing.T) {
 	t.Parallel()

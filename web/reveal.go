@@ -44,7 +44,7 @@ func (o Options) reveal(ctx context.Context, id, reason string) (*drift.Finding,
 		return nil, nil, err
 	}
 	attempt := access.AttemptOf(ctx)
-	attempt.Object, attempt.Detail = "finding "+f.ID, fmt.Sprintf("%s; reason: %s", revealedNames(shown), reason)
+	attempt.Object, attempt.Detail = "finding "+f.ID, fmt.Sprintf("reason: %s; shown: %s", reason, revealedNames(shown))
 	if err := o.Ledger.Attest(ctx, attempt, access.Done); err != nil {
 		return nil, nil, err
 	}

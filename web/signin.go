@@ -105,8 +105,14 @@ func (s *Server) postLogout(c *gin.Context) {
 }
 
 func (s *Server) getSetUp(c *gin.Context) {
-	code := c.Query("code")
-	_, err := s.o.Ledger.LookCode(c.Request.Context(), ledger.SetUpCode, code)
+	ctx, code := c.Request.Context(), c.Query("code")
+	_, err := s.o.Ledger.LookCode(ctx, ledger.SetUpCode, code)
+	if err == nil { // an account that was made elsewhere ends it too
+		var known bool
+		if known, err = s.guard.accounts(ctx); known && err == nil {
+			err = ledger.ErrNoCode
+		}
+	}
 	if err != nil {
 		s.noCode(c, err)
 		return

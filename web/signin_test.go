@@ -222,7 +222,7 @@ func TestFirstAccountClosesTheDoor(t *testing.T) {
 	if w := d.ask(here, http.MethodGet, "/access", ""); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "no sign-in") {
 		t.Fatalf("whoever is here: %d", w.Code)
 	}
-	for _, from := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded"} {
+	for _, from := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via", "Cf-Connecting-Ip"} {
 		if w := d.ask(here, http.MethodGet, "/", "", from, "127.0.0.1"); w.Code != http.StatusSeeOther {
 			t.Errorf("on behalf of another by %s: %d", from, w.Code)
 		}
@@ -251,9 +251,17 @@ func TestFirstAccountClosesTheDoor(t *testing.T) {
 	}
 	form.Set("password", "a long enough word")
 	form.Set("again", "a long enough word")
+	if w := d.ask(here, http.MethodGet, "/setup?code="+code, ""); w.Code != http.StatusOK {
+		t.Errorf("the set-up code: %d", w.Code)
+	}
+	spare, err := l.MakeCode(t.Context(), ledger.SetUpCode, "", time.Hour)
+	d.must(err)
 	w := d.post(here, "/setup", form)
 	if w.Code != http.StatusSeeOther || given(w) == nil {
 		t.Fatalf("set up: %d", w.Code)
+	}
+	if w := d.ask(here, http.MethodGet, "/setup?code="+spare, ""); w.Code != http.StatusGone {
+		t.Errorf("a code that was not used, once there is an account: %d", w.Code)
 	}
 	if d.ask(here, http.MethodGet, "/access", "").Code != http.StatusSeeOther {
 		t.Error("the door stays open")

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/slack-go/slack"
+
+	"plumbline/alerts"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -55,5 +57,16 @@ func golden(t *testing.T, file, got string) {
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// A day on which nothing ran is not clear: nothing is known of it.
+func TestDigestOfADayWithoutRunsIsNotClear(t *testing.T) {
+	t.Parallel()
+	for runs, want := range map[int64]string{0: "daily digest: nothing was checked. 1 check, 0 runs", 1: "daily digest: all clear. 1 check, 1 run"} {
+		d := &alerts.Delivery{Step: alerts.Notice, Digest: &alerts.Digest{Checks: 1, Runs: runs}}
+		if text := Render(d, "").Text; !strings.Contains(text, want) {
+			t.Errorf("with %d runs it says %q, want %q", runs, text, want)
+		}
 	}
 }

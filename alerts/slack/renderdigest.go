@@ -21,6 +21,9 @@ func renderDigest(m *Message, d *alerts.Delivery, publicURL string) {
 	if n := len(g.Stale); n > 0 {
 		wrong = append(wrong, counted(int64(n), "check")+" stale")
 	}
+	if g.Runs == 0 { // then nothing is known
+		wrong = append(wrong, "nothing was checked")
+	}
 	if len(wrong) > 0 {
 		verdict = strings.Join(wrong, ", ")
 	}
@@ -36,7 +39,7 @@ func renderDigest(m *Message, d *alerts.Delivery, publicURL string) {
 	first.say(": " + summary)
 	said = append(said, first)
 	said = append(said, listedIncidents(m, publicURL, "Open", g.Open, g)...)
-	said = append(said, listedIncidents(m, publicURL, "Came and went while nobody could be told", g.Unheard, g)...)
+	said = append(said, listedIncidents(m, publicURL, "Came and went before anybody was told", g.Unheard, g)...)
 	if len(g.Stale) > 0 {
 		var l line
 		l.stress("Stale, so nothing is known: ")

@@ -69,8 +69,8 @@ func (s *Sender) Send(ctx context.Context, d *alerts.Delivery) (alerts.Receipt, 
 		if err != nil || found != (alerts.Ref{}) {
 			return alerts.Receipt{Ref: found, Found: err == nil}, err
 		}
-		if d.Step == alerts.Post && d.Incident.State == alerts.Resolved {
-			return alerts.Receipt{}, nil // it is over, and nobody was told
+		if d.Step == alerts.Post && (d.Incident.State == alerts.Resolved || d.Muted != nil) {
+			return alerts.Receipt{}, nil // nobody was told, and now nobody is to be
 		}
 	}
 	return s.post(ctx, d, m)

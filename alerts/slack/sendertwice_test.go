@@ -71,6 +71,23 @@ func TestSenderMakesAnewWhatWasNotMade(t *testing.T) {
 	}
 }
 
+// What is muted, or over, meanwhile is looked for and not made: nobody is to hear of it.
+func TestSenderMakesNothingAnewThatNobodyIsToHearOf(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(d *alerts.Delivery){
+		"muted":    func(d *alerts.Delivery) { d.Muted = &alerts.Mute{Check: d.Incident.Check} },
+		"resolved": func(d *alerts.Delivery) { d.Incident.State = alerts.Resolved },
+	} {
+		server := slacktest.Start(t, slacktest.Options{Unpaced: true})
+		d := delivery(t, "initial")
+		d.Doubtful, d.Lost = time.Now(), 1
+		change(d)
+		if got, err := sender(server).Send(t.Context(), d); err != nil || got.Ref.TS != "" || len(server.Roots("basket")) != 0 {
+			t.Errorf("%s: %+v, %v, %d roots", name, got, err, len(server.Roots("basket")))
+		}
+	}
+}
+
 // Where the history cannot be read, a lost root is made once more and not a third
 // time.
 func TestSenderMakesTwoRootsAtMostWithoutHistory(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -80,7 +81,11 @@ func (in *Inbound) Work(ctx context.Context) {
 func (in *Inbound) attend(ctx context.Context, r *alerts.Request) {
 	doing, cancel := context.WithTimeout(ctx, doneWithin)
 	defer cancel()
-	again, err := in.do(doing, r)
+	var again time.Duration
+	err := in.safely(func() (err error) {
+		again, err = in.do(doing, r)
+		return err
+	})
 	if err != nil {
 		in.o.Log.Warn("do what was asked in Slack", "kind", r.Kind, "try", r.Term, "again", again > 0, "error", err)
 	}
@@ -92,6 +97,22 @@ func (in *Inbound) attend(ctx context.Context, r *alerts.Request) {
 	if err != nil { // it is claimed again when nobody holds it any more, and does no harm then
 		in.o.Log.Warn("put a request of Slack aside", "kind", r.Kind, "error", err)
 	}
+}
+
+// errBrokeDown is a fault of ours that nobody foresaw.
+var errBrokeDown = errors.New("it broke down")
+
+// safely makes an error of a panic, so that no request ends the process, which
+// would come to it again once it is back. What it says may quote anything, and is
+// kept from the log; where it was is not.
+func (in *Inbound) safely(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			in.o.Log.Error("a request of Slack broke down", "at", string(debug.Stack()))
+			err = errBrokeDown
+		}
+	}()
+	return do()
 }
 
 // do is the whole way of a request: whose is it, who asks, what comes of it, and
@@ -174,7 +195,11 @@ func (in *Inbound) carryOut(ctx context.Context, r *alerts.Request, a *asked) (r
 		return words("You are not linked to an account of Plumbline, so nothing was done. Write `/plumbline link` first."),
 			in.attest(ctx, attempt, access.Denied)
 	}
-	answer, err := in.obey(ctx, r, a)
+	var answer reply
+	err = in.safely(func() (err error) {
+		answer, err = in.obey(ctx, r, a)
+		return err
+	})
 	if o.Verb.action() == "" {
 		return settled(answer, err)
 	}

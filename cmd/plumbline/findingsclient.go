@@ -195,6 +195,9 @@ func (cl *client) ask(ctx context.Context, method, path string, body, out any) e
 	if err != nil {
 		return err
 	}
+	// It is asked for as on this machine, by whichever address it listens on: it
+	// answers for no other name but that of server.public_url.
+	request.Host = "localhost"
 	request.Header.Set("Content-Type", "application/json")
 	if cl.token != "" {
 		request.Header.Set("Authorization", "Bearer "+cl.token)

@@ -103,6 +103,13 @@ func TestCommandsBesideAServeWithAccounts(t *testing.T) {
 	if out, log, code := commandIn(t, dir, nil, "", "audit", "verify", "--head", head); !found || code != 0 {
 		t.Errorf("with a head that was logged: exit %d: %s%s", code, out, log)
 	}
+	wide := serveIn(t, dir, "--listen", "0.0.0.0:0") // which answers for names of this machine alone
+	if out, log, code := commandIn(t, dir, nil, "", "findings", "list"); code != 0 || !strings.Contains(log, "through plumbline serve at ") {
+		t.Errorf("beside one that others reach: exit %d: %s%s", code, out, log)
+	}
+	if code, _ := wide.stop(syscall.SIGTERM); code != 0 {
+		t.Errorf("exit %d\n%s", code, wide.logged())
+	}
 	execute(t, filepath.Join(dir, "plumbline.db"), `DELETE FROM audit WHERE number >= (SELECT MAX(number) FROM audit)`)
 	if _, log, code := commandIn(t, dir, nil, "", "audit", "verify"); code != 1 || !strings.Contains(log, "missing: the log was cut off") {
 		t.Errorf("after the tail was cut: exit %d: %s", code, log)

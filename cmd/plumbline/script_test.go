@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 //	interrupt CODE WORDS COMMAND…
 //	                          runs a command, interrupts it once it said WORDS on standard error
 //	                          (again for each further "then" in WORDS), and checks its code
+//	keep VARIABLE PATTERN     sets a variable to what a group matches in the output before
 //	normal FROM TO            copies a file, times, run ids and durations made alike
 //
 // PLUMBLINE_UPDATE_SCRIPTS=1 rewrites what scripts expect; read what it wrote.
@@ -41,7 +42,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"sqlite": sqlite, "exits": exits, "interrupt": interrupt, "normal": normal,
+			"sqlite": sqlite, "exits": exits, "interrupt": interrupt, "normal": normal, "keep": keep,
 		},
 	})
 }
@@ -75,6 +76,18 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: exits CODE COMMAND…")
 	}
 	checkCode(ts, args[0], ts.Exec(args[1], args[2:]...))
+}
+
+// keep sets a variable to what the group of a pattern matches in the output before.
+func keep(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: keep VARIABLE PATTERN")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("no match for %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 func checkCode(ts *testscript.TestScript, want string, err error) {

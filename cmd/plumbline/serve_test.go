@@ -271,6 +271,13 @@ func TestServeOnATakenPort(t *testing.T) {
 	if err == nil || !strings.Contains(string(said), "listen on "+taken+": another process does already") {
 		t.Errorf("%v: %s", err, said)
 	}
+	writeConfig(t, dir, "server: {metrics: \""+taken+"\"}\n"+servedConfig)
+	cmd = exec.Command("plumbline", "serve", "--listen", "127.0.0.1:0")
+	cmd.Dir = dir
+	said, err = cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "serve metrics: listen on "+taken+": it is taken: give server.metrics an address of its own") {
+		t.Errorf("for metrics: %v: %s", err, said)
+	}
 	s.stop(syscall.SIGTERM)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -52,15 +53,17 @@ func (c *cli) addUserCommand() *cobra.Command {
 			return err
 		}
 		return c.onLedger(cmd.Context(), true, func(ctx context.Context, l *ledger.Ledger) error {
-			if first {
-				if there, err := l.HasAccounts(ctx); err != nil {
-					return err
-				} else if there {
-					return c.say("there are accounts: nothing to add")
-				}
+			there, err := l.HasAccounts(ctx)
+			switch {
+			case err != nil:
+				return err
+			case there && first:
+				return c.say("there are accounts: nothing to add")
+			case !there && parsed != access.Admin:
+				return errors.New("the first account is an admin, who makes the accounts of others: --role admin")
 			}
 			var a ledger.Account
-			err := attempt(ctx, l, "add account", "account "+args[0], func(ctx context.Context) (err error) {
+			err = attempt(ctx, l, "add account", "account "+args[0], func(ctx context.Context) (err error) {
 				a, err = l.CreateAccount(ctx, args[0], parsed, password)
 				return err
 			})

@@ -178,12 +178,14 @@ CREATE INDEX deliveries_due ON deliveries (integration, address, due_at) WHERE d
 
 -- One row for each target, and one with the address "" for a whole integration:
 -- nothing is sent there before next_at. Who sends holds the row until held_until,
--- under its term.
+-- under its term. noted_at is when either was written: where that lies ahead, a
+-- clock was set back.
 CREATE TABLE outlets (
     integration TEXT NOT NULL,
     address     TEXT NOT NULL,
     next_at     BIGINT NOT NULL,
     held_until  BIGINT NOT NULL,
+    noted_at    BIGINT NOT NULL,
     term        BIGINT NOT NULL,
     error       TEXT NOT NULL,
     error_at    BIGINT NOT NULL,

@@ -47,7 +47,11 @@ func (b Builder) Run(check *checks.Check, edge *checks.Edge, run *checks.EdgeRun
 }
 
 func (b Builder) finding(check *checks.Check, edge *checks.Edge, run *checks.EdgeRun, d *checks.Difference, masks drift.Masks, tell func(string) string) Finding {
-	f := Finding{Finding: checks.FindingID(run.Check, run.Replica, d.Key, d.ID), Kind: d.Kind, State: "confirmed",
+	name := checks.FindingID(run.Check, run.Replica, d.Key, d.ID)
+	if masks.HidesRecord() { // keys could be tried out on that one
+		name = b.Masker.FindingID(run.Check, run.Replica, d.Key, d.ID)
+	}
+	f := Finding{Finding: name, Kind: d.Kind, State: "confirmed",
 		Key: b.Key(check, d.Key, masks), Replica: run.Replica, ID: b.ID(edge, d.ID, masks),
 		FirstSeen: Time(d.FirstSeen), LastSeen: Time(d.LastSeen), Fields: b.Fields(d), Reason: tell(d.Reason)}
 	if !masks.HidesKey() && d.Key.Whole() {

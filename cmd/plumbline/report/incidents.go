@@ -15,7 +15,7 @@ import (
 // WriteIncidents writes incidents as a table; more says that there are others.
 func WriteIncidents(w io.Writer, list []web.IncidentBody, more bool, now time.Time, style terminal.Style) error {
 	var t terminal.Table
-	t.Row("INCIDENT", "CHECK", "KIND", "STATE", "SINCE", "NOW", "AT FIRST", "AT MOST", "BY")
+	t.Row("INCIDENT", "CHECK", "KIND", "STATE", "SINCE", "NOW", "AT FIRST", "AT MOST", "TAKEN ON BY")
 	for i := range list {
 		n := &list[i]
 		t.Row(n.Incident, drift.Visible(n.Check), n.Kind, mutedState(n), Ago(time.Time(n.OpenedAt), now), counted(n, n.Facts.Counted), counted(n, n.First), counted(n, n.Peak),
@@ -68,8 +68,12 @@ func incidentColour(state string, style terminal.Style) func(string) string {
 func WriteIncident(w io.Writer, i *web.IncidentDetailBody, now time.Time, style terminal.Style) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s  %s", i.Incident, drift.Visible(i.Check), i.Kind, incidentColour(i.State, style)(i.State))
-	if i.AcknowledgedBy != "" {
+	switch { // nobody resolves an incident: it says who took it on, and no more
+	case i.AcknowledgedBy == "":
+	case i.State == string(alerts.Acknowledged):
 		fmt.Fprintf(&b, " by %s", drift.Visible(i.AcknowledgedBy))
+	default:
+		fmt.Fprintf(&b, ", acknowledged by %s", drift.Visible(i.AcknowledgedBy))
 	}
 	fmt.Fprintf(&b, "  since %s\n", i.OpenedAt)
 	if i.Kind == string(alerts.Drift) {
@@ -78,18 +82,7 @@ func WriteIncident(w io.Writer, i *web.IncidentDetailBody, now time.Time, style 
 			b.WriteString(", growing")
 		}
 		b.WriteByte('\n')
-	}
-	for _, group := range []struct {
-		name string
-		list []web.CountBody
-	}{{"kinds", i.Facts.Kinds}, {"fields", i.Facts.Fields}} {
-		var words []string
-		for _, c := range group.list {
-			words = append(words, fmt.Sprintf("%s %d", drift.Visible(c.Name), c.Count))
-		}
-		if len(words) > 0 {
-			fmt.Fprintf(&b, "%-8s %s\n", group.name, strings.Join(words, ", "))
-		}
+		b.WriteString(countWords("kinds", i.Facts.Kinds) + countWords("fields", i.Facts.Fields))
 	}
 	if i.Muted != nil {
 		b.WriteString(MuteWords(i.Muted) + "\n")
@@ -103,6 +96,32 @@ func WriteIncident(w io.Writer, i *web.IncidentDetailBody, now time.Time, style 
 	return writeAround(w, i, now)
 }
 
+// countWords is a line of counts, "" for none.
+func countWords(name string, list []web.CountBody) string {
+	if len(list) == 0 {
+		return ""
+	}
+	words := make([]string, len(list))
+	for i, c := range list {
+		words[i] = fmt.Sprintf("%s %d", drift.Visible(c.Name), c.Count)
+	}
+	return fmt.Sprintf("%-8s %s\n", name, strings.Join(words, ", "))
+}
+
+// toldWords say whether a target knows where an incident is now.
+func toldWords(d *web.DeliveryBody) string {
+	waits := !time.Time(d.DueAt).IsZero()
+	switch {
+	case waits && d.Error != "":
+		return "not delivered"
+	case waits:
+		return "waits"
+	case time.Time(d.SentAt).IsZero():
+		return "not told"
+	}
+	return "up to date"
+}
+
 // writeAround writes the tables below an incident: edges, milestones, deliveries.
 func writeAround(w io.Writer, i *web.IncidentDetailBody, now time.Time) error {
 	var edges, life, told terminal.Table
@@ -114,13 +133,13 @@ func writeAround(w io.Writer, i *web.IncidentDetailBody, now time.Time) error {
 	for _, m := range i.Milestones {
 		life.Row(m.At.String(), m.Event, drift.Visible(m.Actor), drift.Visible(m.Note))
 	}
-	told.Row("TOLD", "WHERE", "LAST SENT", "ERROR")
+	told.Row("TOLD", "WHERE", "STATE", "LAST SENT", "ERROR")
 	for _, d := range i.Deliveries {
 		sent := "not yet"
 		if at := time.Time(d.SentAt); !at.IsZero() {
 			sent = Ago(at, now) + " ago"
 		}
-		told.Row(d.Integration, drift.Visible(d.Address), sent, drift.Visible(d.Error))
+		told.Row(d.Integration, drift.Visible(d.Address), toldWords(&d), sent, drift.Visible(d.Error))
 	}
 	tables := []*terminal.Table{&edges, &life}
 	if len(i.Deliveries) > 0 {

@@ -66,3 +66,29 @@ func TestIncidentInWords(t *testing.T) {
 		}
 	}
 }
+
+// Whoever took an incident on did not resolve it; and of what cannot be checked
+// nothing is counted.
+func TestIncidentSaysWhatIsTrueOfWhoAndWhat(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2027, 1, 9, 10, 58, 3, 0, time.UTC)
+	i := hostileIncident("ann", now.Add(-time.Hour))
+	i.State, i.Muted, i.Deliveries[0].Error = "resolved", nil, ""
+	i.Deliveries[0].DueAt = web.Instant(now)
+	said := func() string {
+		var out bytes.Buffer
+		if err := WriteIncident(&out, &i, now, terminal.NewStyle(false)); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	for _, want := range []string{"drift  resolved, acknowledged by ann  since", "kinds    mismatch 3", "slack  ann    waits"} {
+		if !strings.Contains(said(), want) {
+			t.Errorf("it does not say %q:\n%s", want, said())
+		}
+	}
+	i.Kind = "cannot check"
+	if strings.Contains(said(), "mismatch") {
+		t.Errorf("it counts what cannot be checked:\n%s", said())
+	}
+}

@@ -77,7 +77,11 @@ func enter(ctx context.Context, o Options, l *ledger.Ledger) (e entrance, err er
 		}
 	}
 	if address := o.Config.Server.Metrics; address != "" {
-		if e.metrics, _, err = Listen(address, true); err != nil {
+		e.metrics, _, err = Listen(address, true)
+		if _, taken := errors.AsType[*TakenError](err); taken {
+			return e, fmt.Errorf("serve metrics: listen on %s: it is taken: give server.metrics an address of its own", address)
+		}
+		if err != nil {
 			return e, fmt.Errorf("serve metrics: %w", err)
 		}
 		e.say(o, fmt.Sprintf("metrics are on http://%s/metrics", e.metrics.Addr()))

@@ -161,7 +161,7 @@ func (b book) Checks(ctx context.Context) ([]slack.CheckState, error) {
 	for i := range declared.Checks {
 		list[i] = b.check(&declared.Checks[i], edges)
 		list[i].Incidents = open[list[i].Name]
-		if m := mutes[list[i].Name]; m != nil && m.On(list[i].Findings(), b.now()) {
+		if m := mutes[list[i].Name]; m != nil && m.On(0, b.now()) {
 			list[i].Mute = m
 		}
 	}

@@ -76,8 +76,13 @@ func digestDue(config *configs.Digest, now time.Time) (day string, at time.Time,
 		return "", time.Time{}, false // what cannot be read was refused with its place
 	}
 	local := now.In(config.Zone)
-	at = time.Date(local.Year(), local.Month(), local.Day(), clock.Hour(), clock.Minute(), 0, 0, config.Zone)
-	return at.Format(time.DateOnly), at, !now.Before(at) && now.Sub(at) < digestLate
+	for _, ago := range []int{0, 1} { // one of the evening may be late on the day after
+		at = time.Date(local.Year(), local.Month(), local.Day()-ago, clock.Hour(), clock.Minute(), 0, 0, config.Zone)
+		if !now.Before(at) && now.Sub(at) < digestLate {
+			return at.Format(time.DateOnly), at, true
+		}
+	}
+	return "", time.Time{}, false
 }
 
 func (s *Service) queueDigest(ctx context.Context, config *configs.Digest, day string, at time.Time) error {

@@ -27,6 +27,8 @@ func TestDigestsAreDueOnceADay(t *testing.T) {
 		{"02:30", "2026-03-29T01:30:00Z", "2026-03-29"}, // a time that this day does not have
 		{"02:30", "2026-10-25T01:30:00Z", "2026-10-25"}, // one that it has twice
 		{"00:00", "2026-11-20T23:10:00Z", "2026-11-21"},
+		{"23:30", "2026-11-21T23:10:00Z", "2026-11-21"}, // late, on the day after
+		{"23:30", "2026-11-22T01:30:00Z", ""},
 	} {
 		now, err := time.Parse(time.RFC3339, row.now)
 		if err != nil {

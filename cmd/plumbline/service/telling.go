@@ -47,7 +47,7 @@ func sameOutlets(a, b *configs.Alerts) bool {
 func (s *Service) tell(ctx context.Context, config *configs.Config) *telling {
 	t := &telling{alerts: config.Alerts}
 	ctx, t.end = context.WithCancel(context.WithoutCancel(ctx))
-	t.dispatcher = alerts.NewDispatcher(alerts.DispatcherOptions{Outbox: s.ledger, Senders: Senders(config, s.o.Version), Now: time.Now, Log: s.o.Log,
+	t.dispatcher = alerts.NewDispatcher(alerts.DispatcherOptions{Outbox: outbox{s.ledger, s.behind}, Senders: Senders(config, s.o.Version), Now: time.Now, Log: s.o.Log,
 		Observe: s.metrics.Notified})
 	t.running.Go(func() { t.dispatcher.Run(ctx) })
 	if declared := config.Alerts.Slack; declared != nil {
@@ -59,6 +59,32 @@ func (s *Service) tell(ctx context.Context, config *configs.Config) *telling {
 	}
 	return t
 }
+
+// outbox is the ledger's, left to whoever has the newest configuration while
+// there is somebody: two that want different things of one check would undo what
+// the other one did, again and again.
+type outbox struct {
+	*ledger.Ledger
+	behind func() bool
+}
+
+// ClaimDelivery implements alerts.Outbox.
+func (o outbox) ClaimDelivery(ctx context.Context, integrations []string) (d *alerts.Delivery, next time.Time, err error) {
+	if o.behind() {
+		return nil, time.Time{}, nil
+	}
+	return o.Ledger.ClaimDelivery(ctx, integrations)
+}
+
+// SweepAlerts implements alerts.Outbox.
+func (o outbox) SweepAlerts(ctx context.Context, now time.Time) error {
+	if o.behind() {
+		return nil
+	}
+	return o.Ledger.SweepAlerts(ctx, now)
+}
+
+func (s *Service) behind() bool { return s.auditor.State().Behind() }
 
 // stop ends what is under way, within a few seconds.
 func (t *telling) stop() {
