@@ -83,7 +83,7 @@ func makeOwn(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("make %s: %w", path, err)
+		return fmt.Errorf("the file cannot be made or opened: look at its directory and who may write there: %w", err)
 	}
 	return file.Close()
 }

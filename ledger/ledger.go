@@ -114,7 +114,10 @@ func (l *Ledger) prepare(ctx context.Context) error {
 	if l.auditKey = l.options.AuditKey; l.auditKey == nil {
 		l.auditKey, err = l.keyNamed(ctx, "audit key")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return l.rekey(ctx)
 }
 
 // keyNamed reads a key that was made with the ledger, and wraps it where a key is

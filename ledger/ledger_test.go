@@ -58,6 +58,7 @@ func promises() []promise {
 		{"what is declared", whatIsDeclared},
 		{"generations", generations},
 		{"a clock set back", aClockSetBack},
+		{"ledgers of before are rekeyed", ledgersOfBeforeAreRekeyed},
 		{"history is kept by half hours", historyIsKeptByHalfHours},
 		{"positions come back", positionsComeBack},
 		{"findings are listed", findingsAreListed},

@@ -38,12 +38,13 @@ func (l *Ledger) SweepAlerts(ctx context.Context, now time.Time) error {
 
 // setOutletsRight begins waits anew that were noted by a clock which has been set
 // back since: each target is left alone as long as it asked, and not for the
-// difference besides.
+// difference besides. Below a few minutes it is left alone: processes' clocks may
+// differ by that much.
 func (l *Ledger) setOutletsRight(ctx context.Context, now time.Time) error {
-	ahead, latest := millis(now.Add(outletHold)), millis(now.Add(refusedPause))
+	ahead := millis(now.Add(refusedPause)) // the longest that a delivery waits of itself
 	var wrong int64
 	err := l.read.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM outlets WHERE noted_at > $1)
-		+ (SELECT COUNT(*) FROM deliveries WHERE due_at > 0 AND due_at > $2)`, ahead, latest).Scan(&wrong)
+		+ (SELECT COUNT(*) FROM deliveries WHERE due_at > 0 AND due_at > $1)`, ahead).Scan(&wrong)
 	if err != nil || wrong == 0 {
 		return err
 	}
@@ -53,7 +54,7 @@ func (l *Ledger) setOutletsRight(ctx context.Context, now time.Time) error {
 			return err
 		}
 		// What a target asked for beyond that is kept with the outlet.
-		_, err := tx.exec(ctx, `UPDATE deliveries SET due_at = $1 WHERE due_at > 0 AND due_at > $2`, millis(now), latest)
+		_, err := tx.exec(ctx, `UPDATE deliveries SET due_at = $1 WHERE due_at > 0 AND due_at > $2`, millis(now), ahead)
 		return err
 	})
 }
