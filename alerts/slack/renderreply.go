@@ -23,7 +23,10 @@ func renderReply(m *Message, d *alerts.Delivery) {
 		said = append(said, milestoneLine(&told[i], d.Incident))
 	}
 	loud := slices.ContainsFunc(d.Milestones, func(s alerts.Milestone) bool {
-		return slices.Contains([]alerts.Event{alerts.HasGrown, alerts.WasRegressed, alerts.WasRepeated, alerts.WasUnmuted}, s.Event)
+		if s.Event == alerts.WasUnmuted { // a mute that ends at night wakes nobody where somebody is at it
+			return d.Incident.AcknowledgedBy == ""
+		}
+		return slices.Contains([]alerts.Event{alerts.HasGrown, alerts.WasRegressed, alerts.WasRepeated}, s.Event)
 	})
 	if loud && d.Muted == nil && d.Incident.State != alerts.Resolved && mention(d.Target.Mention) != "" {
 		m.Mention = d.Target.Mention

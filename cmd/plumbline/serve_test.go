@@ -231,6 +231,9 @@ func TestServeBesideAnotherConfiguration(t *testing.T) {
 	first.says("/api/v1/findings?state=confirmed", `"check":"prices"`)
 	second := serveIn(t, other)
 	second.says("/readyz", "ok")
+	if log := second.logged(); !strings.Contains(log, "serves the same SQLite ledger") || strings.Contains(first.logged(), "serves the same SQLite ledger") {
+		t.Errorf("the second process on one file logged\n%s", log)
+	}
 	first.says("/readyz", "another configuration")
 	first.says("/", "another configuration")
 	writeConfig(t, dir, ledger+strings.Replace(absolute, "@every 1s", "@every 2s", 1))

@@ -110,6 +110,9 @@ func (s *Service) start(ctx context.Context) (err error) {
 	if s.entrance, err = enter(ctx, s.o, s.ledger); err != nil {
 		return err
 	}
+	if err := s.warnOfOthers(ctx); err != nil {
+		return err
+	}
 	s.prober = web.NewProber(web.ProberOptions{Sources: s.allReaders, Every: s.o.ProbeEvery, Changed: s.changed, Scrub: s.o.Scrub})
 	s.readers.Store(NewReaders(config.Sources, ReaderOptions{OnWait: s.waited, OnQuery: s.metrics.Queried}))
 	s.take(config, time.Now())
