@@ -37,7 +37,7 @@ func TestAMuteThatEndsWakesNobodyWhereSomebodyIsAtIt(t *testing.T) {
 		d := &alerts.Delivery{Step: alerts.Reply, Now: now, Policy: alerts.Policy{Check: "prices", Severity: "high"},
 			Target: alerts.Target{Integration: "slack", Address: "#data", Mention: "S0ONCALL1"}, Ref: alerts.Ref{Channel: "C1", TS: "1.1"},
 			Milestones: []alerts.Milestone{{Event: alerts.WasUnmuted, At: now, Actor: drift.Plumbline, Counted: 3, Note: "its time is over"}},
-			Incident: &alerts.Incident{ID: "I-1", Check: "prices", Kind: alerts.Drift, State: alerts.Open, AcknowledgedBy: taken, OpenedAt: now, Revision: 1}}
+			Incident:   &alerts.Incident{ID: "I-1", Check: "prices", Kind: alerts.Drift, State: alerts.Open, AcknowledgedBy: taken, OpenedAt: now, Revision: 1}}
 		if got := Render(d, "").Mention != ""; got != pings {
 			t.Errorf("taken on by %q: pings is %v", taken, got)
 		}
