@@ -92,34 +92,48 @@ func (a *Auditor) Recheck(ctx context.Context, finding, actor string) (found *dr
 	if err != nil {
 		return nil, err
 	}
-	if !f.Whole() {
-		return nil, &NotPossible{fmt.Sprintf("%s has no key by which its record could be read again", f.ID)}
+	err = a.onRecord(ctx, f, func(ctx context.Context, b *book, edge ledger.EdgeFacts) error {
+		unlock := a.edges.lock(f.Check, f.Replica)
+		defer unlock()
+		o, err := a.open(ctx, b, edge, "")
+		if err != nil {
+			return err
+		}
+		verdict, err := recheckOne(ctx, a.shift(b, edge, o), suspectOf(f))
+		if err == nil && verdict.Outcome == checks.Unread {
+			err = &NotPossible{"the record could not be read: " + verdict.Reason}
+		}
+		if err == nil {
+			a.judged(edge, []checks.Verdict{verdict})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	err = a.hold(func(b *book) error {
+	a.log.Info("finding read again", "finding", f.ID, "actor", actor)
+	return a.ledger.Finding(ctx, f.ID)
+}
+
+// suspectOf is a finding's record as it is read again.
+func suspectOf(f *drift.Finding) checks.Suspect {
+	return checks.Suspect{Key: f.Key, ID: f.CopyID, FirstSeen: f.FirstSeen, Since: f.LastSeen, Known: f.State.Open(), Duplicate: f.Kind == checks.Duplicate}
+}
+
+// onRecord reads a finding's record for a person, by the present configuration,
+// and says why that is not possible as a *NotPossible.
+func (a *Auditor) onRecord(ctx context.Context, f *drift.Finding, read func(ctx context.Context, b *book, edge ledger.EdgeFacts) error) error {
+	if !f.Whole() {
+		return &NotPossible{fmt.Sprintf("%s has no key by which its record could be read again", f.ID)}
+	}
+	err := a.hold(func(b *book) error {
 		edge, ok := b.edge(f.Check, f.Replica)
 		if !ok {
 			return &NotPossible{fmt.Sprintf("%s is of check %s and replica %s, which are no longer configured", f.ID, f.Check, f.Replica)}
 		}
 		ctx, cancel := context.WithTimeout(ctx, recheckTimeout)
 		defer cancel()
-		unlock := a.edges.lock(f.Check, f.Replica)
-		defer unlock()
-		err := contained(func() error {
-			o, err := a.open(ctx, b, edge, "")
-			if err != nil {
-				return err
-			}
-			suspect := checks.Suspect{Key: f.Key, ID: f.CopyID, FirstSeen: f.FirstSeen, Since: f.LastSeen, Known: f.State.Open(),
-				Duplicate: f.Kind == checks.Duplicate}
-			verdict, err := recheckOne(ctx, a.shift(b, edge, o), suspect)
-			if err == nil && verdict.Outcome == checks.Unread {
-				err = &NotPossible{"the record could not be read: " + verdict.Reason}
-			}
-			if err == nil {
-				a.judged(edge, []checks.Verdict{verdict})
-			}
-			return err
-		})
+		err := contained(func() error { return read(ctx, b, edge) })
 		var impossible *NotPossible
 		if err == nil || errors.As(err, &impossible) {
 			return err
@@ -128,13 +142,9 @@ func (a *Auditor) Recheck(ctx context.Context, finding, actor string) (found *dr
 	})
 	var snoozed *river.JobSnoozeError
 	if errors.As(err, &snoozed) {
-		return nil, &NotPossible{"the configuration is being changed: try again in a moment"}
+		return &NotPossible{"the configuration is being changed: try again in a moment"}
 	}
-	if err != nil {
-		return nil, err
-	}
-	a.log.Info("finding read again", "finding", f.ID, "actor", actor)
-	return a.ledger.Finding(ctx, f.ID)
+	return err
 }
 
 // Next is when a check runs next by its schedule; the zero time where it has none.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline/alerts"
 	"plumbline/auditor"
 	"plumbline/checks"
 	"plumbline/ledger"
@@ -164,7 +165,7 @@ func childMain(text string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	l, err := ledger.Open(ctx, s.Ledger, ledger.Options{})
+	l, err := ledger.Open(ctx, s.Ledger, ledger.Options{Policies: everythingIsTold})
 	if err != nil {
 		return failed(err)
 	}
@@ -305,4 +306,10 @@ func (c *child) peak() int64 {
 	}
 	c.t.Fatal("the system does not say how much memory a process had")
 	return 0
+}
+
+// everythingIsTold has each transaction draw incidents and what is due of them, as
+// in a service.
+func everythingIsTold(check string) (alerts.Policy, bool) {
+	return alerts.Policy{Check: check, Severity: "medium", Targets: []alerts.Target{{Integration: alerts.BySlack, Address: "#data"}}}, true
 }

@@ -43,3 +43,23 @@ func TestAMuteThatEndsWakesNobodyWhereSomebodyIsAtIt(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatComesAndGoesCallsEverMoreSeldom(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
+	calls := 0
+	for times := range int64(100) {
+		d := &alerts.Delivery{Step: alerts.Reply, Now: now, Policy: alerts.Policy{Check: "prices", Severity: "high"},
+			Target: alerts.Target{Integration: "slack", Address: "#data", Mention: "S0ONCALL1"}, Ref: alerts.Ref{Channel: "C1", TS: "1.1"},
+			Milestones: []alerts.Milestone{{Event: alerts.WasRegressed, At: now, Counted: 3}},
+			Incident:   &alerts.Incident{ID: "I-1", Check: "prices", Kind: alerts.Blind, State: alerts.Open, Regressed: times + 1, OpenedAt: now, Revision: 1}}
+		if m := Render(d, ""); m.Mention != "" {
+			calls++
+		} else if times < 2 {
+			t.Errorf("nobody is called the %d. time", times+1)
+		}
+	}
+	if calls != 7 { // 1, 2, 4, 8, 16, 32, 64
+		t.Errorf("100 returns called %d times", calls)
+	}
+}

@@ -23,10 +23,13 @@ func renderReply(m *Message, d *alerts.Delivery) {
 		said = append(said, milestoneLine(&told[i], d.Incident))
 	}
 	loud := slices.ContainsFunc(d.Milestones, func(s alerts.Milestone) bool {
-		if s.Event == alerts.WasUnmuted { // a mute that ends at night wakes nobody where somebody is at it
+		switch s.Event {
+		case alerts.WasUnmuted: // a mute that ends at night wakes nobody where somebody is at it
 			return d.Incident.AcknowledgedBy == ""
+		case alerts.WasRegressed: // what comes and goes calls ever more seldom: the 1st, 2nd, 4th, 8th time
+			return d.Incident.Regressed&(d.Incident.Regressed-1) == 0
 		}
-		return slices.Contains([]alerts.Event{alerts.HasGrown, alerts.WasRegressed, alerts.WasRepeated}, s.Event)
+		return s.Event == alerts.HasGrown || s.Event == alerts.WasRepeated
 	})
 	if loud && d.Muted == nil && d.Incident.State != alerts.Resolved && mention(d.Target.Mention) != "" {
 		m.Mention = d.Target.Mention

@@ -47,8 +47,10 @@ func headline(d *alerts.Delivery) string {
 		sign, what = "⚪", "Cannot check: "
 	}
 	var more []string
-	if i.Regressed > 0 {
+	if i.Regressed == 1 {
 		more = append(more, "back again")
+	} else if i.Regressed > 1 {
+		more = append(more, fmt.Sprintf("back again, %d times", i.Regressed))
 	}
 	if i.State == alerts.Acknowledged {
 		if i.Kind == alerts.Drift {
