@@ -43,14 +43,24 @@ func secret(words string) scalar {
 // field wants the name of a field or dataset as the store writes it.
 func field(words string) scalar {
 	s := text(words)
+	return s.also(func(w written) error {
+		if err := fieldName(w.text); err != nil {
+			return &refusal{message: fmt.Sprintf("name %s %v", w.shown(), err)}
+		}
+		return nil
+	})
+}
+
+// also wants more of what s wants already.
+func (s scalar) also(check func(w written) error) scalar {
 	plain := s.parse
 	s.parse = func(w written) (any, error) {
 		v, err := plain(w)
+		if err == nil {
+			err = check(w)
+		}
 		if err != nil {
 			return nil, err
-		}
-		if err := fieldName(w.text); err != nil {
-			return nil, &refusal{message: fmt.Sprintf("name %s %v", w.shown(), err)}
 		}
 		return v, nil
 	}
@@ -228,19 +238,13 @@ func literal(words string) scalar {
 // name wants the name of a source, check or replica.
 func name() scalar {
 	s := text("a name")
-	plain := s.parse
 	s.editor = object{"type": "string", "pattern": namePattern}
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
+	return s.also(func(w written) error {
 		if err := properName(w.text); err != nil {
-			return nil, &refusal{message: fmt.Sprintf("name %s %v", w.shown(), err)}
+			return &refusal{message: fmt.Sprintf("name %s %v", w.shown(), err)}
 		}
-		return v, nil
-	}
-	return s
+		return nil
+	})
 }
 
 // link wants the address of a page.

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-
-	"plumbline/sources"
 )
 
 // noChannel is the channel of a check that Slack is not told of.
@@ -19,18 +17,12 @@ const noChannel = "none"
 // channel wants a Slack channel, by name or by id.
 func channel() scalar {
 	s := text(`a channel such as "#data", in quotes`)
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
+	return s.also(func(w written) error {
 		if err := checkChannel(w.text); err != nil {
-			return nil, &refusal{message: fmt.Sprintf("channel %s %v", w.shown(), err)}
+			return &refusal{message: fmt.Sprintf("channel %s %v", w.shown(), err)}
 		}
-		return v, nil
-	}
-	return s
+		return nil
+	})
 }
 
 // channelOrNone wants a Slack channel, or none.
@@ -84,19 +76,13 @@ func mention() scalar {
 // slackToken wants a token of Slack's of one kind; it becomes a sources.Secret.
 func slackToken(prefix, words string) scalar {
 	s := secret(words)
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
-		if !strings.HasPrefix(w.text, prefix) {
-			return nil, &refusal{message: fmt.Sprintf("is no such token: %s begins with %s", words, prefix)}
-		}
-		return v, nil
-	}
 	s.words = words + ", which begins with " + prefix
-	return s
+	return s.also(func(w written) error {
+		if !strings.HasPrefix(w.text, prefix) {
+			return &refusal{message: fmt.Sprintf("is no such token: %s begins with %s", words, prefix)}
+		}
+		return nil
+	})
 }
 
 // longSecret wants a secret that nobody guesses; it becomes a sources.Secret.
@@ -104,53 +90,35 @@ func longSecret() scalar {
 	const least = 16
 	words := fmt.Sprintf("a secret of at least %d characters", least)
 	s := secret(words)
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
+	return s.also(func(w written) error {
 		if len(w.text) < least {
-			return nil, &refusal{message: fmt.Sprintf("is too short to sign with: use at least %d characters, such as openssl rand -hex 32 writes", least)}
+			return &refusal{message: fmt.Sprintf("is too short to sign with: use at least %d characters, such as openssl rand -hex 32 writes", least)}
 		}
-		return v, nil
-	}
-	return s
+		return nil
+	})
 }
 
 // webhookAddress wants where a webhook is sent; it becomes a sources.Secret.
 func webhookAddress() scalar {
 	s := secret("an address such as https://pager.example.com/hook")
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
+	return s.also(func(w written) error {
 		u, err := url.Parse(w.text)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-			return nil, &refusal{message: "wants an address such as https://pager.example.com/hook"}
+			return &refusal{message: "wants an address such as https://pager.example.com/hook"}
 		}
-		return v.(sources.Secret), nil
-	}
-	return s
+		return nil
+	})
 }
 
 // pattern wants the name of a check, in which * stands for any letters.
 func pattern() scalar {
 	s := text("the name of a check, in which * may stand for any letters")
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
+	return s.also(func(w written) error {
 		if _, err := path.Match(w.text, ""); err != nil {
-			return nil, &refusal{message: fmt.Sprintf("%s is no name or pattern: write names such as basket-*", w.shown())}
+			return &refusal{message: fmt.Sprintf("%s is no name or pattern: write names such as basket-*", w.shown())}
 		}
-		return v, nil
-	}
-	return s
+		return nil
+	})
 }
 
 // clock wants a time of the day.
@@ -168,22 +136,16 @@ func clock() scalar {
 // hostPort wants a host and a port to listen on.
 func hostPort() scalar {
 	s := text("a host and a port, such as 127.0.0.1:8080")
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
+	return s.also(func(w written) error {
 		host, port, err := net.SplitHostPort(w.text)
 		if err != nil || strings.ContainsAny(host, " /@") {
-			return nil, errUnwanted
+			return errUnwanted
 		}
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return nil, errUnwanted
+			return errUnwanted
 		}
-		return v, nil
-	}
-	return s
+		return nil
+	})
 }
 
 // network wants an address or a range of addresses, which becomes a netip.Prefix.

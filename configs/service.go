@@ -18,24 +18,18 @@ import (
 // ledgerAddress wants a database that Plumbline may keep its ledger in.
 func ledgerAddress() scalar {
 	s := secret("sqlite://FILE or postgres://user:password@host/database")
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
+	return s.also(func(w written) error {
 		if file, ok := strings.CutPrefix(w.text, "sqlite://"); ok {
 			if file == "" || strings.HasPrefix(file, ":memory:") {
-				return nil, &refusal{message: "names no file: the ledger must outlive the process, as in sqlite://plumbline.db"}
+				return &refusal{message: "names no file: the ledger must outlive the process, as in sqlite://plumbline.db"}
 			}
-			return v, nil
+			return nil
 		}
 		if u, err := url.Parse(w.text); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" && u.Query().Get("host") == "" {
-			return nil, errUnwanted
+			return errUnwanted
 		}
-		return v, nil
-	}
-	return s
+		return nil
+	})
 }
 
 // ledger is where the ledger is; a relative file lies beside the configuration.
@@ -134,21 +128,15 @@ func (l *lowering) schedule(check *setting) string {
 // schedule wants the times at which a check runs by itself.
 func schedule() scalar {
 	s := text("a schedule such as @hourly or \"*/5 * * * *\"")
-	plain := s.parse
-	s.parse = func(w written) (any, error) {
-		v, err := plain(w)
-		if err != nil {
-			return nil, err
-		}
+	return s.also(func(w written) error {
 		if _, err := auditor.ParseSchedule(w.text); err != nil {
 			if shorten(w.text) != w.text { // the message would quote it whole
-				return nil, errUnwanted
+				return errUnwanted
 			}
-			return nil, &refusal{message: err.Error()}
+			return &refusal{message: err.Error()}
 		}
-		return v, nil
-	}
-	return s
+		return nil
+	})
 }
 
 // Interval is how far apart a check's runs are about now; 0 without a schedule.

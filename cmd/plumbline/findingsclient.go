@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"plumbline/cmd/plumbline/report"
 	"plumbline/cmd/plumbline/service"
 	"plumbline/configs"
 	"plumbline/drift"
@@ -35,9 +36,6 @@ type client struct {
 	// is remembered of one that was can be asked for all the same.
 	warnOfCheck func(name string)
 }
-
-// aliveFor is how old the last sign of life of a process may be.
-const aliveFor = 30 * time.Second
 
 // client finds the API. Whoever calls closes it.
 func (c *cli) client(ctx context.Context) (*client, error) {
@@ -101,7 +99,7 @@ func (c *cli) serving(ctx context.Context, l *ledger.Ledger, token *commandToken
 	}
 	for i := range processes {
 		p := &processes[i]
-		if p.Listen == "" || p.Host != here || c.now().Sub(p.Heartbeat) > aliveFor {
+		if p.Listen == "" || p.Host != here || c.now().Sub(p.Heartbeat) > service.AliveFor {
 			continue
 		}
 		if err := token.make(ctx); err != nil {
@@ -258,6 +256,38 @@ func pages[T any](ctx context.Context, cl *client, path string, query url.Values
 		}
 		query.Set("after", page.Next)
 	}
+}
+
+// list writes a list of the API: at most most items of it, as a table or as JSON.
+func list[T any](ctx context.Context, c *cli, cl *client, path string, query url.Values, most int, format string, table func(all []T, more bool) error) error {
+	cl.warnOfCheck(query.Get("check"))
+	all := []T{}
+	more, err := pages(ctx, cl, path, query, most, func(page []T) error {
+		if format != "ndjson" {
+			all = append(all, page...)
+			return nil
+		}
+		for i := range page {
+			if err := c.written(report.WriteLine(c.stdout, &page[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	switch format {
+	case "table":
+		return c.written(table(all, more))
+	case "json":
+		return c.written(report.WriteJSON(c.stdout, struct {
+			SchemaVersion int  `json:"schema_version"`
+			Items         []T  `json:"items"`
+			More          bool `json:"more"`
+		}{1, all, more}))
+	}
+	return nil
 }
 
 // asked is the query of what is set in pairs of name and value.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -32,40 +31,13 @@ func (c *cli) listIncidentsCommand() *cobra.Command {
 			return fmt.Errorf("--limit %d: want at least 1", limit)
 		}
 		query := asked("check", check, "state", state.word, "kind", kind.word)
-		return c.with(cmd.Context(), func(cl *client) error { return c.listIncidents(cmd.Context(), cl, query, limit, format.word) })
+		return c.with(cmd.Context(), func(cl *client) error {
+			return list(cmd.Context(), c, cl, "/incidents", query, limit, format.word, func(all []web.IncidentBody, more bool) error {
+				return report.WriteIncidents(c.stdout, all, more, c.now(), c.style)
+			})
+		})
 	}
 	return cmd
-}
-
-func (c *cli) listIncidents(ctx context.Context, cl *client, query url.Values, limit int, format string) error {
-	cl.warnOfCheck(query.Get("check"))
-	all := []web.IncidentBody{}
-	more, err := pages(ctx, cl, "/incidents", query, limit, func(page []web.IncidentBody) error {
-		if format != "ndjson" {
-			all = append(all, page...)
-			return nil
-		}
-		for i := range page {
-			if err := c.written(report.WriteLine(c.stdout, &page[i])); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	switch format {
-	case "table":
-		return c.written(report.WriteIncidents(c.stdout, all, more, c.now(), c.style))
-	case "json":
-		return c.written(report.WriteJSON(c.stdout, struct {
-			SchemaVersion int                `json:"schema_version"`
-			Items         []web.IncidentBody `json:"items"`
-			More          bool               `json:"more"`
-		}{1, all, more}))
-	}
-	return nil
 }
 
 func (c *cli) showIncidentCommand() *cobra.Command {

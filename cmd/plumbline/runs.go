@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 
@@ -34,40 +33,13 @@ func (c *cli) listRunsCommand() *cobra.Command {
 			return fmt.Errorf("--limit %d: want at least 1", limit)
 		}
 		query := asked("check", check, "replica", replica, "state", state.word, "result", result.word)
-		return c.with(cmd.Context(), func(cl *client) error { return c.listRuns(cmd.Context(), cl, query, limit, format.word) })
+		return c.with(cmd.Context(), func(cl *client) error {
+			return list(cmd.Context(), c, cl, "/runs", query, limit, format.word, func(all []web.RunBody, more bool) error {
+				return report.WriteRuns(c.stdout, all, more, c.now(), c.style)
+			})
+		})
 	}
 	return cmd
-}
-
-func (c *cli) listRuns(ctx context.Context, cl *client, query url.Values, limit int, format string) error {
-	cl.warnOfCheck(query.Get("check"))
-	all := []web.RunBody{}
-	more, err := pages(ctx, cl, "/runs", query, limit, func(page []web.RunBody) error {
-		if format != "ndjson" {
-			all = append(all, page...)
-			return nil
-		}
-		for i := range page {
-			if err := c.written(report.WriteLine(c.stdout, &page[i])); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	switch format {
-	case "table":
-		return c.written(report.WriteRuns(c.stdout, all, more, c.now(), c.style))
-	case "json":
-		return c.written(report.WriteJSON(c.stdout, struct {
-			SchemaVersion int           `json:"schema_version"`
-			Items         []web.RunBody `json:"items"`
-			More          bool          `json:"more"`
-		}{1, all, more}))
-	}
-	return nil
 }
 
 func (c *cli) showRunCommand() *cobra.Command {

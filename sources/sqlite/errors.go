@@ -40,7 +40,7 @@ func (s *source) explain(outer, inner context.Context, err error) error {
 		if unreachable := s.unreachable(); unreachable != nil {
 			return unreachable
 		}
-		return fmt.Errorf("open %s: %w", s.location.path, err)
+		return fmt.Errorf("open the file %s: %w", s.location.path, err) // gone for a moment, perhaps
 	}
 	if strings.HasPrefix(err.Error(), "missing argument") {
 		return sources.Final(fmt.Errorf("a query or condition holds a parameter (?), and nothing gives it a value: %w", err))

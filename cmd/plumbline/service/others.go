@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// aliveFor is how old the last sign of life of a process may be.
-const aliveFor = 30 * time.Second
+// AliveFor is how old the last sign of life of a process may be.
+const AliveFor = 30 * time.Second
 
 // warnOfOthers says so where another process serves the same SQLite ledger: a
 // file has one writer, and is for one process.
@@ -28,7 +28,7 @@ func (s *Service) warnOfOthers(ctx context.Context) error {
 	}
 	for i := range processes {
 		p := &processes[i]
-		if p.Host != here || p.PID == os.Getpid() || time.Since(p.Heartbeat) > aliveFor || errors.Is(syscall.Kill(p.PID, 0), syscall.ESRCH) {
+		if p.Host != here || p.PID == os.Getpid() || time.Since(p.Heartbeat) > AliveFor || errors.Is(syscall.Kill(p.PID, 0), syscall.ESRCH) {
 			continue
 		}
 		s.entrance.say(s.o, fmt.Sprintf("process %d serves the same SQLite ledger: end one of them, or keep the ledger in PostgreSQL, which many may share", p.PID))

@@ -256,7 +256,7 @@ func (s *Service) Stop() error {
 		s.running.Go(s.stopTelling)
 		drained := s.stopAuditor()
 		s.running.Wait()
-		s.stopped = errors.Join(drained, s.release())
+		s.stopped = errors.Join(drained, s.sealLast(), s.release())
 	})
 	return s.stopped
 }
