@@ -59,14 +59,14 @@ const (
 // Query is one thing that a store was asked, and how it went.
 type Query struct {
 	Source string
-	Op     string // scan | lookup | describe | count | split | explain | probe
+	Op     string // scan | lookup | describe | count | split | explain | probe | preflight | look | write
 	Took   time.Duration
 	Err    error
 }
 
 // Capabilities say what an adapter offers beyond Lookup.
 type Capabilities struct {
-	Scan, Split, Count, Describe, Explain, Probe bool
+	Scan, Split, Count, Describe, Explain, Probe, Write bool
 }
 
 // Reader stands around an adapter and gives every read what it must have: pages
@@ -128,6 +128,7 @@ func (r *Reader) Capabilities() (c Capabilities) {
 	_, c.Describe = r.source.(Describer)
 	_, c.Explain = r.source.(Explainer)
 	_, c.Probe = r.source.(Prober)
+	_, c.Write = r.source.(Writer)
 	return c
 }
 

@@ -214,6 +214,9 @@ type Options struct {
 	Connections int
 	// StatementTimeout bounds each statement, on the server where it can; 0 means 30 s.
 	StatementTimeout time.Duration
+	// Writable lets Writer.Write change records. Without it every session is
+	// read-only by the store's own means, where it has some.
+	Writable bool
 }
 
 // WithDefaults fills in what is not set.
