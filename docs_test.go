@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"plumbline/access"
+	"plumbline/alerts"
 	"plumbline/alerts/slack"
 	"plumbline/alerts/webhook"
 )
@@ -91,7 +92,7 @@ func TestAlertsDocNamesEveryKey(t *testing.T) {
 	t.Parallel()
 	doc := read(t, alertsDoc)
 	body, err := json.Marshal(webhook.Message{Check: &webhook.Check{}, Digest: &webhook.Digest{Open: []webhook.Line{{}}},
-		Incident: &webhook.Incident{Muted: &webhook.Mute{}}})
+		Incident: &webhook.Incident{Muted: &webhook.Mute{}, Facts: alerts.Facts{Plans: []alerts.Plan{{}}, Frozen: &alerts.Stop{}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

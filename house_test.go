@@ -17,7 +17,7 @@ import (
 // rooms lists the house's rooms from core to edge. A room may import those
 // before it and nothing after it.
 func rooms() []string {
-	return []string{"sources", "checks", "drift", "access", "alerts", "ledger", "auditor", "web", "configs", "demo", "cmd"}
+	return []string{"sources", "checks", "drift", "access", "reconciler", "alerts", "ledger", "auditor", "web", "configs", "demo", "cmd"}
 }
 
 // Only cmd and the list of adapters name an adapter; only adapters, their tests'

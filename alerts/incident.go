@@ -67,6 +67,8 @@ type Facts struct {
 	Counted  int64 `json:"counted"`
 	Loud     int64 `json:"loud"`
 	Accepted int64 `json:"accepted"`
+	// Fixing are those of the counted that are just being put right.
+	Fixing int64 `json:"fixing"`
 	// Omitted findings were counted by the last run and not kept.
 	Omitted int64 `json:"omitted"`
 	// Compared is how many records the last complete runs compared, over all edges;
@@ -82,8 +84,19 @@ type Facts struct {
 	Healed int64 `json:"healed"`
 	Fixed  int64 `json:"fixed"`
 	Known  int64 `json:"known"`
+	// FixedBy are the plans that did so.
+	FixedBy []string `json:"fixed_by"`
 	// Pending suspects are not yet judged.
 	Pending int64 `json:"pending"`
+	// Plans are plans of fixes, the newest first: those of which something may still
+	// be made, and those that were applied since the incident opened.
+	Plans []Plan `json:"plans"`
+	// Asked: it was told since then that a plan of Plumbline's own waits for approval.
+	Asked bool `json:"asked"`
+	// Frozen and Paused keep fixes of the check from being made, at all and by
+	// Plumbline itself; null for no.
+	Frozen *Stop `json:"frozen"`
+	Paused *Stop `json:"paused"`
 	// By is who acknowledged findings in the change that these facts follow; "" is
 	// nobody. It is of that change alone, and not kept.
 	By string `json:"-"`

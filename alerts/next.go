@@ -41,12 +41,13 @@ func (e *NotPossible) Error() string {
 //	acknowledged by being quiet| something is loud again      | open
 //	open or acknowledged       | twice what was told          | the same, grown
 //	open, told Repeat ago      | any, and no mute             | the same, told again
+//	any but long resolved      | a plan of fixes came further | the same, told so
 func Next(before *Incident, f Facts, kind Kind, p Policy, m *Mute, now time.Time) (after *Incident, news []Milestone, changed bool) {
 	by := f.By
 	f.By = ""
 	if before == nil || before.State == Resolved {
 		if !opens(kind, &f, &p) {
-			return before, nil, false
+			return before.after(&f, now)
 		}
 		if before == nil || now.Sub(before.ResolvedAt) > Regress {
 			return begin(&f, kind, p.Check, now)
@@ -56,10 +57,12 @@ func Next(before *Incident, f Facts, kind Kind, p Policy, m *Mute, now time.Time
 	i := *before
 	i.Facts = f
 	i.Peak = max(i.Peak, f.Counted)
+	news = i.fixNews(&before.Facts, now)
+	f.Asked = i.Facts.Asked
 	switch {
 	case !present(kind, &f):
 		news = append(news, i.resolve(now))
-	case kind == Drift && i.State == Open && f.Loud == 0 && f.Omitted == 0:
+	case kind == Drift && i.State == Open && f.Loud == 0 && f.Fixing == 0 && f.Omitted == 0:
 		i.State, i.AcknowledgedBy, i.AcknowledgedAt = Acknowledged, by, now
 		i.Told = f.Extent()
 		news = append(news, Milestone{Event: WasAcknowledged, At: now, Actor: by, Counted: f.Counted, Note: "all findings are acknowledged or muted"})
@@ -110,7 +113,25 @@ func regress(before *Incident, f *Facts, now time.Time) (*Incident, []Milestone,
 	i.Peak = max(i.Peak, f.Counted)
 	i.Regressed++
 	i.Revision++
-	return &i, []Milestone{i.tell(WasRegressed, now, "")}, true
+	news := i.fixNews(&before.Facts, now)
+	return &i, append(news, i.tell(WasRegressed, now, "")), true
+}
+
+// after is a resolved incident, nil for none, of which fixes are told: what was
+// fixed may be taken back, and the last step of a plan comes after what it healed.
+func (i *Incident) after(f *Facts, now time.Time) (*Incident, []Milestone, bool) {
+	if i == nil || i.Kind != Drift || now.Sub(i.ResolvedAt) > Regress {
+		return i, nil, false
+	}
+	next := *i
+	next.Facts.Plans, next.Facts.Asked, next.Facts.Frozen, next.Facts.Paused = f.Plans, f.Asked, f.Frozen, f.Paused
+	if sameFixes(&i.Facts, &next.Facts) {
+		return i, nil, false
+	}
+	news := next.fixNews(&i.Facts, now)
+	next.ChangedAt = now
+	next.Revision++
+	return &next, news, true
 }
 
 // tell makes what is now the last that was told as news.
@@ -140,7 +161,7 @@ func (i *Incident) resolution(now time.Time) string {
 		return fmt.Sprintf("%s in sync again, %d taken as known%s", findings(synced), f.Known, i.lasted(now))
 	case synced > 0:
 		if f.Fixed > 0 {
-			parts = append(parts, fmt.Sprintf("%d fixed", f.Fixed))
+			parts = append(parts, fmt.Sprintf("%d fixed", f.Fixed)+f.byPlans())
 			if f.Healed > 0 {
 				parts = append(parts, fmt.Sprintf("%d healed", f.Healed))
 			}
@@ -151,6 +172,19 @@ func (i *Incident) resolution(now time.Time) string {
 		return findings(f.Known) + " taken as known" + i.lasted(now)
 	}
 	return "no finding is left" + i.lasted(now)
+}
+
+// byPlans names the plans by which findings were fixed.
+func (f *Facts) byPlans() string {
+	switch n := len(f.FixedBy); {
+	case n == 0:
+		return ""
+	case n == 1:
+		return " by plan " + f.FixedBy[0]
+	case n > 3:
+		return fmt.Sprintf(" by %d plans", n)
+	}
+	return " by plans " + strings.Join(f.FixedBy, ", ")
 }
 
 // lasted is how long an incident lasted; nothing for one that came and went.
@@ -198,7 +232,7 @@ func sameTold(kind Kind, a, b *Facts) bool {
 	if !slices.EqualFunc(a.Edges, b.Edges, edge) {
 		return false
 	}
-	return kind == Blind || a.Counted == b.Counted && a.Loud == b.Loud && a.Accepted == b.Accepted && a.Omitted == b.Omitted &&
+	return kind == Blind || sameFixes(a, b) && a.Counted == b.Counted && a.Loud == b.Loud && a.Accepted == b.Accepted && a.Omitted == b.Omitted &&
 		slices.Equal(a.Kinds, b.Kinds) && slices.Equal(a.Fields, b.Fields)
 }
 
@@ -206,7 +240,8 @@ func permille(share float64) int64 { return int64(math.Round(share * 1000)) }
 
 // sameKept says whether two facts that are told in the same words are the same.
 func sameKept(a, b *Facts) bool {
-	return a.Counted == b.Counted && a.Loud == b.Loud && a.Compared == b.Compared && a.Pending == b.Pending && a.Healed == b.Healed &&
+	return sameFixes(a, b) && a.Asked == b.Asked && slices.Equal(a.FixedBy, b.FixedBy) &&
+		a.Counted == b.Counted && a.Loud == b.Loud && a.Fixing == b.Fixing && a.Compared == b.Compared && a.Pending == b.Pending && a.Healed == b.Healed &&
 		a.Fixed == b.Fixed && a.Known == b.Known && a.Accepted == b.Accepted && a.Omitted == b.Omitted && slices.Equal(a.Kinds, b.Kinds) &&
 		slices.Equal(a.Fields, b.Fields) && slices.EqualFunc(a.Edges, b.Edges, func(x, y EdgeFacts) bool {
 		return x.Since.Equal(y.Since) && x.Replica == y.Replica && x.Consistency == y.Consistency && x.Cause == y.Cause && x.Stale == y.Stale &&

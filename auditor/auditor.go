@@ -16,6 +16,7 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 )
 
 // Check is a check with its schedule; the zero Schedule is none, and then only
@@ -28,6 +29,11 @@ type Check struct {
 	// and with its sources. Runs go on over a change of the configuration that
 	// leaves it alone. "" is the hash of the whole configuration.
 	Hash string
+	// Fixes say by replica how its differences may be put right; one that is not in
+	// it is reconciler.ModeOff. FixHash tells one way of putting the check right from
+	// another: it changes with Hash, with Fixes and with what writes. "" is Hash.
+	Fixes   map[string]reconciler.Policy
+	FixHash string
 }
 
 // Options are what an Auditor needs.
@@ -48,6 +54,8 @@ type Options struct {
 	// Silence is how long a process may be silent before its work is taken over;
 	// 0 is 15 s.
 	Silence time.Duration
+	// Fixing is what putting right needs beside the readers.
+	Fixing Fixing
 	// Keep says how long what is over is kept.
 	Keep ledger.Retention
 	// Bounds are those of a job.
@@ -67,6 +75,8 @@ type Observer interface {
 	SuspectsCleared(check string, n int64)
 	// Healed: a finding was read and found right, so long after it was first seen.
 	Healed(check string, after time.Duration)
+	// FixItem: something became of a record of a plan of fixes.
+	FixItem(check string, by reconciler.Route, result reconciler.ItemState)
 }
 
 // Deaf is an Observer that hears nothing.
@@ -83,6 +93,9 @@ func (Deaf) SuspectsCleared(string, int64) {}
 
 // Healed implements Observer.
 func (Deaf) Healed(string, time.Duration) {}
+
+// FixItem implements Observer.
+func (Deaf) FixItem(string, reconciler.Route, reconciler.ItemState) {}
 
 func (o Options) withDefaults() Options {
 	if o.Process.ID == "" {
@@ -124,6 +137,7 @@ type Auditor struct {
 	audits  audits
 	others  others
 	dues    dues
+	fixes   *Fixes
 	reload  sync.Mutex
 	cancel  context.CancelFunc
 	loops   sync.WaitGroup
@@ -133,13 +147,8 @@ type Auditor struct {
 // Start makes the job engine's tables where they are not there, declares the
 // configuration and begins to work. ctx bounds the start alone.
 func Start(ctx context.Context, o Options) (*Auditor, error) {
-	o = o.withDefaults()
-	if o.Process.StartedAt.IsZero() {
-		o.Process.StartedAt = o.Now()
-	}
-	a := &Auditor{options: o, ledger: o.Ledger, now: o.Now, log: o.Log, observer: o.Observer, me: o.Process.ID, wake: make(chan struct{}, 1)}
-	a.dues.init()
-	a.edges.init()
+	a := newAuditor(o)
+	o = a.options
 	if err := migrateJobs(ctx, o.Ledger); err != nil {
 		return nil, err
 	}
@@ -160,10 +169,23 @@ func Start(ctx context.Context, o Options) (*Auditor, error) {
 		cancel()
 		return nil, fmt.Errorf("start the job engine: %w", err)
 	}
-	for _, loop := range []func(context.Context){a.keepSchedules, a.keepConfirming, a.keepWatch, a.keepHouse} {
+	for _, loop := range []func(context.Context){a.keepSchedules, a.keepConfirming, a.keepWatch, a.keepHouse, a.keepFixing} {
 		a.loops.Go(func() { loop(running) })
 	}
 	return a, nil
+}
+
+// newAuditor is one that has no book yet and does nothing by itself.
+func newAuditor(o Options) *Auditor {
+	o = o.withDefaults()
+	if o.Process.StartedAt.IsZero() {
+		o.Process.StartedAt = o.Now()
+	}
+	a := &Auditor{options: o, ledger: o.Ledger, now: o.Now, log: o.Log, observer: o.Observer, me: o.Process.ID, wake: make(chan struct{}, 1)}
+	a.dues.init()
+	a.edges.init()
+	a.fixes = &Fixes{auditor: a}
+	return a
 }
 
 // declare makes a book of a configuration and tells the ledger of it.

@@ -3,12 +3,15 @@ package auditor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
+	"plumbline/sources"
 )
 
 // book is one configuration as the auditor works by it. It never changes.
@@ -35,6 +38,9 @@ func newBook(list []Check, generation int64, hash string, readers checks.Readers
 		c := list[i]
 		if c.Hash == "" {
 			c.Hash = hash
+		}
+		if c.FixHash == "" {
+			c.FixHash = c.Hash
 		}
 		b.checks[c.Check.Name] = &c
 		b.order = append(b.order, c.Check.Name)
@@ -80,6 +86,34 @@ func (b *book) edge(check, replica string) (edge ledger.EdgeFacts, ok bool) {
 		}
 	}
 	return edge, false
+}
+
+// policy is how differences of an edge may be put right.
+func (b *book) policy(check, replica string) reconciler.Policy {
+	if c := b.checks[check]; c != nil {
+		if p, ok := c.Fixes[replica]; ok {
+			return p
+		}
+	}
+	return reconciler.Policy{Mode: reconciler.ModeOff}
+}
+
+// ownerOf names a check in which a dataset of a source is the owner's; "" for
+// none. What a query reads nobody can tell.
+func (b *book) ownerOf(source string, d *sources.Dataset) string {
+	for _, name := range b.order {
+		owner := &b.checks[name].Check.Owner
+		if owner.Source == source && d.Name != "" && sameDataset(owner.Dataset.Name, d.Name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// sameDataset says whether two names may mean one table: one of them may leave
+// out where it is.
+func sameDataset(a, b string) bool {
+	return strings.EqualFold(a, b) || strings.HasSuffix(strings.ToLower(a), "."+strings.ToLower(b)) || strings.HasSuffix(strings.ToLower(b), "."+strings.ToLower(a))
 }
 
 // enter says that a job works by this book, and is false where it was closed.

@@ -11,6 +11,7 @@ import (
 	"plumbline/alerts"
 	"plumbline/checks"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 	"plumbline/sources"
 )
 
@@ -21,6 +22,7 @@ import (
 type Desk struct {
 	ledger  *ledger.Ledger
 	auditor *Auditor
+	fixes   *Fixes // nil where nobody drafts or applies plans
 	now     func() time.Time
 }
 
@@ -30,7 +32,11 @@ func NewDesk(l *ledger.Ledger, a *Auditor, now func() time.Time) *Desk {
 	if now == nil {
 		now = time.Now
 	}
-	return &Desk{l, a, now}
+	d := &Desk{ledger: l, auditor: a, now: now}
+	if a != nil {
+		d.fixes = a.fixes
+	}
+	return d
 }
 
 const (
@@ -159,7 +165,8 @@ func Refused(err error) bool {
 		overlap  *ledger.OverlapError
 		here     *NotPossible
 		there    *alerts.NotPossible
+		refused  *reconciler.Refusal
 	)
 	return errors.As(err, &denied) || errors.As(err, &notFound) || errors.As(err, &stale) || errors.As(err, &overlap) ||
-		errors.As(err, &here) || errors.As(err, &there)
+		errors.As(err, &here) || errors.As(err, &there) || errors.As(err, &refused)
 }

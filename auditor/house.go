@@ -33,6 +33,7 @@ func (a *Auditor) keepHouse(ctx context.Context) {
 		if time.Now().After(orphans) {
 			orphans = time.Now().Add(orphanEvery)
 			a.logged(ctx, "look for runs that nobody works on", a.adopt(ctx))
+			a.logged(ctx, "look for plans that nobody works on", a.adoptPlans(ctx))
 		}
 		if time.Now().After(prune) {
 			prune = time.Now().Add(pruneEvery)

@@ -26,6 +26,7 @@ const (
 	queueBegin   = "begin"
 	queueRead    = "read"
 	queueConfirm = "confirm"
+	queueFix     = "fix"
 )
 
 const (
@@ -86,9 +87,13 @@ func (j segmentJob) insert() river.InsertManyParams {
 }
 
 func (j confirmJob) insert() river.InsertManyParams {
-	return river.InsertManyParams{Args: j, InsertOpts: &river.InsertOpts{Queue: queueConfirm, UniqueOpts: river.UniqueOpts{ByArgs: true,
-		ByState: []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
-			rivertype.JobStateRunning, rivertype.JobStateScheduled}}}}
+	return river.InsertManyParams{Args: j, InsertOpts: &river.InsertOpts{Queue: queueConfirm, UniqueOpts: oneAtATime()}}
+}
+
+// oneAtATime keeps a job from being queued while one like it waits or works.
+func oneAtATime() river.UniqueOpts {
+	return river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
+		rivertype.JobStateRunning, rivertype.JobStateScheduled}}
 }
 
 // worker does jobs of one kind.
@@ -142,12 +147,15 @@ func (a *Auditor) newClient() (*river.Client[*sql.Tx], error) {
 	river.AddWorker(workers, &worker[beginJob]{do: a.workBegin})
 	river.AddWorker(workers, &worker[segmentJob]{do: a.workSegment})
 	river.AddWorker(workers, &worker[confirmJob]{do: a.workConfirm})
+	river.AddWorker(workers, &worker[fixJob]{do: a.workFix})
+	river.AddWorker(workers, &worker[proposeJob]{do: a.workPropose})
 	client, err := river.NewClient(driverOf(a.ledger), &river.Config{
 		ID: a.me,
 		Queues: map[string]river.QueueConfig{
 			queueBegin:   {MaxWorkers: 4 * a.options.Workers}, // they mostly wait for stores to answer
 			queueRead:    {MaxWorkers: a.options.Workers},
 			queueConfirm: {MaxWorkers: a.options.Workers},
+			queueFix:     {MaxWorkers: a.options.Workers},
 		},
 		Workers:                     workers,
 		FetchCooldown:               fetchPause,

@@ -18,6 +18,7 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 	"plumbline/sources"
 	"plumbline/sources/memory"
 )
@@ -160,6 +161,7 @@ type heard struct {
 	runs    []*ledger.Run
 	cleared int64
 	healed  int
+	items   map[reconciler.ItemState]int
 }
 
 func (h *heard) SlotTaken(_ string, outcome ledger.SlotOutcome, delay time.Duration) {
@@ -188,6 +190,15 @@ func (h *heard) Healed(string, time.Duration) {
 	h.Lock()
 	defer h.Unlock()
 	h.healed++
+}
+
+func (h *heard) FixItem(_ string, _ reconciler.Route, result reconciler.ItemState) {
+	h.Lock()
+	defer h.Unlock()
+	if h.items == nil {
+		h.items = map[reconciler.ItemState]int{}
+	}
+	h.items[result]++
 }
 
 // start starts an auditor, which stops when the test ends.

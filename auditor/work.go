@@ -28,9 +28,14 @@ const (
 // stands finds a job's edge. Where its check is not what it was, the job is for a
 // process that still has, or has already, the configuration it was queued by.
 func (a *Auditor) stands(b *book, w work) (ledger.EdgeFacts, standing) {
+	return a.standsBy(b, w, func(c *Check) string { return c.Hash })
+}
+
+// standsBy is stands of a job that goes by another hash of its check.
+func (a *Auditor) standsBy(b *book, w work, hash func(*Check) string) (ledger.EdgeFacts, standing) {
 	edge, ok := b.edge(w.Check, w.Replica)
 	switch {
-	case ok && b.checks[w.Check].Hash == w.Hash:
+	case ok && hash(b.checks[w.Check]) == w.Hash:
 		return edge, current
 	case w.Generation > b.generation || a.others.have(w.Generation):
 		return edge, elsewhere

@@ -69,6 +69,12 @@ func (a *Audit) Given(ctx context.Context, keys []sources.Key) (*Part, error) {
 	return a.edge.compareGiven(ctx, keys)
 }
 
+// Canonical is a key, as the owner writes it, in the form that both sides are
+// matched by.
+func (a *Audit) Canonical(key sources.Key) (sources.Key, error) {
+	return canonicalKey(key, a.edge.owner.mine, a.edge.owner.other)
+}
+
 // Judge reads suspects again, the replica first and then the owner, and says
 // what became of each: at least one verdict for each suspect. Whoever calls
 // waits until they have settled. Where the owner has come to answer with nothing

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"plumbline/sources"
 )
@@ -133,12 +135,35 @@ func (c *Comparison) Remedy(owner, replica *sources.Record, types map[string]sou
 		if err != nil {
 			return r, noRemedy("%s: %v", rule.Replica.Name, err)
 		}
-		r.Set = append(r.Set, sources.Assignment{Field: rule.Replica.Name, Value: value})
+		if r.Set, err = c.set(r.Set, rule.Replica.Name, value); err != nil {
+			return r, err
+		}
 	}
 	if len(r.Set) == 0 {
 		return r, noRemedy("no field differs by itself, only what is asked of several: which of them is wrong, nobody can say")
 	}
 	return r, nil
+}
+
+// set adds an assignment, and refuses one that would make the record another, or
+// that another assignment contradicts.
+func (c *Comparison) set(all []sources.Assignment, field string, value sources.Value) ([]sources.Assignment, error) {
+	replica := &c.Edge.Replica.Dataset
+	if slices.Contains(replica.Key, field) || slices.Contains(replica.ID, field) ||
+		slices.ContainsFunc(replica.Scope, func(s sources.Condition) bool { return s.Field == field }) {
+		return all, noRemedy("%s is what the record is known by: written anew, it would be another record", field)
+	}
+	for _, a := range all {
+		switch {
+		case a.Field == field && a.Value.Equal(value):
+			return all, nil
+		case a.Field == field:
+			return all, noRemedy("two rules want two values of %s", field)
+		case strings.HasPrefix(a.Field, field+"."), strings.HasPrefix(field, a.Field+"."):
+			return all, noRemedy("%s and %s lie in one another", a.Field, field)
+		}
+	}
+	return append(all, sources.Assignment{Field: field, Value: value}), nil
 }
 
 // Agree is "" where two records agree, and otherwise says in which way they would
@@ -189,25 +214,47 @@ func (r *Rule) wanted(owner, replica sources.Value, declared sources.FieldType) 
 		}
 		from = mapped
 	}
-	kinds := []sources.Kind{replica.Kind(), from.Kind()}
-	if declared.Strict && declared.Kind != sources.KindAbsent {
-		kinds = []sources.Kind{declared.Kind}
-	}
-	for _, kind := range kinds {
-		if kind <= sources.KindNull && !from.IsNull() && !from.IsAbsent() {
+	for _, value := range r.forms(from, replica, declared) {
+		if (value.IsNull() || value.IsAbsent()) && declared.Declared != "" && !declared.Nullable {
 			continue
-		}
-		value := from
-		if !from.IsNull() && !from.IsAbsent() {
-			if value, err = inForm(from, kind, r, declared); err != nil {
-				continue
-			}
 		}
 		if equal, _ := r.judge(owner, value); equal {
 			return value, nil
 		}
 	}
 	return from, errors.New("the replica has no form for the owner's value")
+}
+
+// forms are the ways in which a replica may write a value, the likeliest first;
+// where it counts as null, null and what else counts as that come last.
+func (r *Rule) forms(v, replica sources.Value, declared sources.FieldType) (forms []sources.Value) {
+	kinds := []sources.Kind{replica.Kind(), v.Kind()}
+	if declared.Strict && declared.Kind != sources.KindAbsent {
+		kinds = []sources.Kind{declared.Kind}
+	}
+	if v.IsNull() || v.IsAbsent() {
+		forms = append(forms, v)
+	}
+	for _, kind := range kinds {
+		if kind <= sources.KindNull || v.Kind() <= sources.KindNull {
+			continue
+		}
+		if value, err := inForm(v, kind, r, declared); err == nil {
+			forms = append(forms, value)
+		}
+	}
+	if !r.nulled(v).IsNull() {
+		return forms
+	}
+	forms = append(forms, sources.Null())
+	for _, null := range r.NullEquals {
+		for _, kind := range kinds {
+			if value, err := inForm(null, kind, r, declared); err == nil && kind > sources.KindNull {
+				forms = append(forms, value)
+			}
+		}
+	}
+	return forms
 }
 
 // inForm is a value as the replica's side writes it: of a kind, and, for a time

@@ -6,8 +6,9 @@ import (
 
 // The configuration as it is declared: every key once, with what it means, what
 // it wants and its default. definition.go holds the file and its sources,
-// definition_check.go the checks, definition_alerts.go who is told and who may act,
-// definition_later.go what comes in later releases.
+// definition_check.go the checks, definition_fix.go how differences are put right,
+// definition_alerts.go who is told and who may act, definition_later.go what comes in
+// later releases.
 
 // configuration is a whole file.
 func configuration() *record {
@@ -42,7 +43,7 @@ func source() *record {
 				required: true, example: "kind: postgres, mongodb or sqlite"},
 			{name: "url", doc: "The store's address, with credentials that may only read. Never shown.", value: secret("the store's address"),
 				required: true, example: "the store's address, such as url: ${CATALOG_URL}"},
-			{name: "fix_url", doc: "The address with credentials that may write; only the reconciler opens it.", value: secret("the store's address"), later: true},
+			{name: "fix_url", doc: "The address with credentials that may write; only the reconciler opens it. Never shown.", value: secret("the store's address")},
 			{name: "team", doc: "The team that runs the service.", value: text("the name of a team")},
 			{name: "headers", doc: "Headers sent with each request.", later: true,
 				value: dict{words: "a mapping of headers", of: secret("the header's value"), name: fieldName}},

@@ -14,16 +14,6 @@ func sample() shape {
 	return either{words: "all", of: []shape{word([]string{"all"}), unsupported{&keys, "all"}}}
 }
 
-func fix() *record {
-	return &record{name: "fix", words: "a mapping with mode", doc: "How differences may be put right.", keys: []key{
-		{name: "mode", doc: "Whether fixes are made.", standard: "off", value: word([]string{"off"}, "propose", "apply")},
-		{name: "by", doc: "The way a fix takes.", standard: "write", value: word([]string{"write", "request", "event", "outbox"})},
-		{name: "allow", doc: "What a fix may do.", value: list{of: word([]string{"update", "insert", "delete"}), words: "a list such as [update]"}},
-		{name: "max_records", doc: "How many records one plan may touch.", standard: "100", value: integer(0, 1_000_000)},
-		{name: "max_share", doc: "The share of records one plan may touch.", standard: "20%", value: percent()},
-	}}
-}
-
 func listing() *record {
 	return &record{name: "list", words: "a mapping with path", doc: "How an HTTP API lists its records.", keys: []key{
 		{name: "path", doc: "The path.", value: text("a path")},

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"math"
 	"reflect"
 	"slices"
 	"time"
@@ -29,12 +30,16 @@ func (c *Config) Hash(key []byte) string {
 	h.value(reflect.ValueOf(c.Sources))
 	h.value(reflect.ValueOf(c.Checks))
 	h.value(reflect.ValueOf(c.Schedules))
+	if len(c.Fixes) > 0 { // so that one that fixes nothing has the hash it always had
+		h.value(reflect.ValueOf(c.Fixes))
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // CheckHash tells one meaning of a check from another: it changes with what is
 // compared and with the stores that are read, and not with words about the
-// check, limits, its schedule or other checks. check is one of c.Checks.
+// check, limits, its schedule, how it may be put right or other checks. check is
+// one of c.Checks.
 func (c *Config) CheckHash(check *checks.Check, key []byte) string {
 	h := hasher{hmac.New(sha256.New, key)}
 	meant := *check
@@ -47,10 +52,25 @@ func (c *Config) CheckHash(check *checks.Check, key []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// storeOf is a source without what only says how, and for whom, it is read.
+// FixHash tells one way of putting a check right from another: it changes with
+// CheckHash, with how differences of its replicas may be put right, and with the
+// credentials that write.
+func (c *Config) FixHash(check *checks.Check, key []byte) string {
+	h := hasher{hmac.New(sha256.New, key)}
+	h.text(c.CheckHash(check, key))
+	for i := range check.Edges {
+		e := &check.Edges[i]
+		h.value(reflect.ValueOf(c.Fix(check.Name, e.Name)))
+		h.value(reflect.ValueOf(c.Sources[e.Replica.Source].FixURL))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// storeOf is a source without what only says how, and for whom, it is read, or
+// how it is written.
 func (c *Config) storeOf(name string) Source {
 	s := c.Sources[name]
-	s.Team, s.Limits = "", Limits{}
+	s.FixURL, s.Team, s.Limits = "", "", Limits{}
 	return s
 }
 
@@ -79,6 +99,10 @@ func (h hasher) value(v reflect.Value) {
 		h.number(uint64(v.Int()))
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		h.number(v.Uint())
+	case reflect.Float64:
+		h.number(math.Float64bits(v.Float()))
+	case reflect.Pointer: // one that is nil is left out as what holds nothing
+		h.value(v.Elem())
 	case reflect.Slice:
 		h.number(uint64(v.Len()))
 		for i := range v.Len() {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"plumbline/checks"
+	"plumbline/reconciler"
 	"plumbline/sources"
 )
 
@@ -38,6 +39,9 @@ type Config struct {
 	// Schedules say by the names of checks when they run, as auditor.ParseSchedule
 	// reads it. A check without one runs when somebody asks.
 	Schedules map[string]string
+	// Fixes say by the names of checks and replicas how differences may be put
+	// right. What is not in it is reconciler.ModeOff; see Fix.
+	Fixes map[string]map[string]reconciler.Policy
 	// Notes are what is no fault, and worth knowing.
 	Notes Problems
 }
@@ -66,7 +70,9 @@ type Source struct {
 	Name string
 	Kind string // postgres | mongodb | sqlite
 	URL  sources.Secret
-	Team string // "" when undeclared
+	// FixURL has the credentials that may write; "" where nothing is written.
+	FixURL sources.Secret
+	Team   string // "" when undeclared
 	Limits
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plumbline/checks"
+	"plumbline/reconciler"
 	"plumbline/sources"
 )
 
@@ -15,14 +16,19 @@ type lowering struct {
 	sources  map[string]Source
 	defaults *setting // nil where none are declared
 	notes    Problems
+	// policies are how differences may be put right, by check and replica; dataKey
+	// says whether what fixes keep is encrypted by a key of the configuration's.
+	policies map[string]map[string]reconciler.Policy
+	dataKey  bool
 }
 
 // lower merges the documents and lowers them; what it returns is whole only
 // where no problem was reported.
 func lower(r *reader, roots []*setting) *Config {
-	l := &lowering{reader: r, sources: map[string]Source{}}
+	l := &lowering{reader: r, sources: map[string]Source{}, policies: map[string]map[string]reconciler.Policy{}}
 	l.defaults = l.once(roots, "defaults")
-	c := &Config{Ledger: l.ledger(roots), Server: l.server(roots), Access: l.access(roots), Sources: l.sources, Schedules: map[string]string{}}
+	c := &Config{Ledger: l.ledger(roots), Server: l.server(roots), Access: l.access(roots), Sources: l.sources, Schedules: map[string]string{}, Fixes: l.policies}
+	l.dataKey = c.Access.DataKey != ""
 	for _, s := range l.merge(roots, "sources") {
 		l.sources[s.name] = l.source(s.name, s.setting)
 		l.apart(c.Ledger, roots, s.name, s.setting)
@@ -89,7 +95,11 @@ func (l *lowering) source(name string, s *setting) Source {
 	if s.under == nil { // not even a mapping
 		return Source{Name: name}
 	}
-	out := Source{Name: name, Kind: valueOf[string](s, "kind"), URL: valueOf[sources.Secret](s, "url"), Team: valueOf[string](s, "team")}
+	out := Source{Name: name, Kind: valueOf[string](s, "kind"), URL: valueOf[sources.Secret](s, "url"), FixURL: valueOf[sources.Secret](s, "fix_url"),
+		Team: valueOf[string](s, "team")}
+	if out.FixURL != "" && out.FixURL == out.URL {
+		l.note(s.get("fix_url"), "is the url: then all that Plumbline reads by may write too; give url credentials that may only read")
+	}
 	written := s.get("limits")
 	if written == nil || written.under == nil {
 		written = &setting{record: limits()}
@@ -133,6 +143,7 @@ func (l *lowering) check(name string, s *setting) checks.Check {
 		}
 		taken[e.Name] = true
 		c.Edges = append(c.Edges, e)
+		l.fix(&c, &e, s, replica)
 	}
 	return c
 }

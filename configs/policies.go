@@ -9,6 +9,7 @@ import (
 	"plumbline/alerts"
 	"plumbline/auditor"
 	"plumbline/checks"
+	"plumbline/reconciler"
 )
 
 // Policies are what the configuration wants of alerts for each check. They are
@@ -34,6 +35,16 @@ func (c *Config) policy(check *checks.Check) alerts.Policy {
 	}
 	for i := range check.Edges {
 		p.Replicas = append(p.Replicas, place(&check.Edges[i].Replica))
+	}
+	return p
+}
+
+// Fix is how differences of an edge may be put right; reconciler.ModeOff where the
+// configuration says nothing of it. Callers do not change what it holds.
+func (c *Config) Fix(check, replica string) reconciler.Policy {
+	p, ok := c.Fixes[check][replica]
+	if !ok {
+		p.Mode = reconciler.ModeOff
 	}
 	return p
 }

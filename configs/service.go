@@ -45,13 +45,24 @@ func (l *lowering) ledger(roots []*setting) sources.Secret {
 }
 
 // apart wants a source to be in other files than the ledger, which is written:
-// sources are only read.
+// sources are only read, or written a record at a time.
 func (l *lowering) apart(ledger sources.Secret, roots []*setting, name string, source *setting) {
 	path, ok := strings.CutPrefix(ledger.Reveal(), "sqlite://")
-	address := source.get("url")
-	if !ok || address == nil || address.bad || valueOf[string](source, "kind") != "sqlite" || !slices.Contains(filesOfSQLite(valueOf[sources.Secret](source, "url").Reveal()), absolute(path)) {
+	if !ok || source.under == nil || valueOf[string](source, "kind") != "sqlite" {
 		return
 	}
+	for _, key := range []string{"url", "fix_url"} {
+		address := source.get(key)
+		if address == nil || address.bad || !slices.Contains(filesOfSQLite(valueOf[sources.Secret](source, key).Reveal()), absolute(path)) {
+			continue
+		}
+		l.together(roots, name, address)
+		return
+	}
+}
+
+// together reports that an address of a source leads to the ledger's file.
+func (l *lowering) together(roots []*setting, name string, address *setting) {
 	for _, root := range roots {
 		if declared := root.get("ledger"); declared != nil {
 			if declared.bad {

@@ -19,7 +19,9 @@
 // so that the demo itself can say whether one was missed or made up.
 //
 // The simulation (shop.go, traffic.go, pipeline.go, faults.go, outage.go) is
-// driven step by step and only says what to write; stores.go writes. follow.go
+// driven step by step and only says what to write; stores.go writes. A batch of
+// lost events stays for people to fix, and what they fixed the shop reads back
+// (readback.go). follow.go
 // reads from the ledger what the audit found, and view.go and report.go tell it.
 package demo
 
@@ -59,11 +61,16 @@ type Options struct {
 	Width int
 	// Interactive keeps a status line at the bottom, for a terminal.
 	Interactive bool
+	// People sign in, where there are any, and their passwords are told.
+	People []Person
 	// Serve audits the shop by the configuration file at path, for the directory
 	// that the file calls SHOP_DIR, as `plumbline serve` does. watch hears of every
 	// change of the ledger.
 	Serve func(ctx context.Context, path, dir string, watch func(ledger.Change)) (Service, error)
 }
+
+// Person is somebody who signs in to the demo.
+type Person struct{ Name, Password, Role string }
 
 // Service is a running audit with its ledger and its pages.
 type Service interface {
@@ -127,6 +134,7 @@ func run(ctx context.Context, out io.Writer, o Options) (r result, err error) {
 	config := service.Config()
 	view := newView(&screen{out: out, color: o.Color, interactive: o.Interactive, width: o.Width}, began, truth,
 		states(config, began))
+	view.address = service.Address()
 	view.welcome(o, dir, service.Address(), records)
 
 	ended := ctx
@@ -136,9 +144,10 @@ func run(ctx context.Context, out io.Writer, o Options) (r result, err error) {
 		defer cancel()
 	}
 	group, running := errgroup.WithContext(ended)
-	group.Go(func() error { return trade(running, shop, stores, view) })
+	mended := &touched{}
+	group.Go(func() error { return trade(running, shop, stores, view, mended) })
 	group.Go(func() error {
-		return (&follower{ledger: service.Ledger(), view: view, heard: heard}).follow(running)
+		return (&follower{ledger: service.Ledger(), view: view, heard: heard, touched: mended, plans: map[string]int64{}}).follow(running)
 	})
 	group.Go(func() error {
 		select {
@@ -199,6 +208,8 @@ const (
 	stepEvery  = 100 * time.Millisecond
 	firstBoard = 12 * time.Second
 	boardEvery = 20 * time.Second
+	// readEvery is how often the shop reads back what fixes are about.
+	readEvery = time.Second
 	// tooLate is how far behind the clock the shop skips what it did not do.
 	tooLate = 5 * time.Second
 )
@@ -216,10 +227,10 @@ func catchUp(s *shop, now time.Time) (writes []write) {
 
 // trade drives the shop, its maintenance, and the board that tells how all
 // checks stand.
-func trade(ctx context.Context, s *shop, st *stores, v *view) error {
+func trade(ctx context.Context, s *shop, st *stores, v *view, t *touched) error {
 	tick := time.NewTicker(stepEvery)
 	defer tick.Stop()
-	board, down := v.began.Add(firstBoard), false
+	board, down, read := v.began.Add(firstBoard), false, v.began
 	for {
 		select {
 		case <-ctx.Done():
@@ -232,6 +243,12 @@ func trade(ctx context.Context, s *shop, st *stores, v *view) error {
 		}
 		now := time.Now()
 		s.committed(now)
+		if now.After(read) {
+			read = now.Add(readEvery)
+			if err := readBack(ctx, s, st, t); err != nil {
+				return unlessEnded(ctx, err)
+			}
+		}
 		if n := s.replayed - replayed; n > 0 {
 			v.replayed(n, now)
 		}

@@ -17,6 +17,7 @@ const (
 	lostDelete     faultKind = "lost delete"
 	deliveredTwice faultKind = "delivered twice"
 	roundedPrice   faultKind = "price rounded"
+	undone         faultKind = "fix taken back" // by whoever looks at the demo
 )
 
 const (
@@ -54,6 +55,9 @@ const (
 	replayEvery = 30 * time.Second
 	// replayAfter is how old a fault must be before a replay mends it.
 	replayAfter = 12 * time.Second
+	// leftFor is how long replays leave alone what people may want to fix: a lost
+	// batch, and a fix that was taken back.
+	leftFor = 30 * time.Minute
 )
 
 func newSchedule(now time.Time) schedule {
@@ -136,8 +140,14 @@ func (s *shop) letIn(kind faultKind) {
 	}
 }
 
-// loseBatch ships many orders at once, and search's consumer drops the events.
+// loseBatch ships many orders at once, and search's consumer drops the events. It
+// does so once until that is put right.
 func (s *shop) loseBatch() {
+	for _, f := range s.faulty {
+		if f.kind == lostBatch {
+			return
+		}
+	}
 	for range batchSize {
 		o, ok := s.orders.draw(s.random, func(id int64, o order) bool { return o.status == 2 && s.quiet(ref{orders, id}) })
 		if !ok {
@@ -259,10 +269,11 @@ func (s *shop) loseDelete() {
 }
 
 // replay sends the owners' records again where copies have been wrong for a
-// while, as a nightly job would; about a third it overlooks.
+// while, as a nightly job would; about a third it overlooks, and batches that
+// were lost whole it does not know of for long: those are for people to fix.
 func (s *shop) replay() {
 	for _, f := range s.truth.open() {
-		if s.now.Sub(f.at) < replayAfter || s.random.IntN(3) == 0 {
+		if s.now.Sub(f.at) < replayAfter || s.random.IntN(3) == 0 || (f.kind == lostBatch || f.kind == undone) && s.now.Sub(f.at) < leftFor {
 			continue
 		}
 		s.replayed++

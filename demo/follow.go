@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"plumbline/configs"
@@ -15,6 +16,10 @@ type follower struct {
 	ledger *ledger.Ledger
 	view   *view
 	heard  chan struct{} // something changed
+	// touched are the records that fixes are about; plans the revisions of those
+	// that were looked at.
+	touched *touched
+	plans   map[string]int64
 }
 
 // hear is a ledger's Watch: it says that something changed, and never blocks.
@@ -58,6 +63,9 @@ func (f *follower) follow(ctx context.Context) error {
 // catchUp reads what changed since it was last called.
 func (f *follower) catchUp(ctx context.Context) error {
 	if err := f.runs(ctx); err != nil {
+		return err
+	}
+	if err := f.fixes(ctx); err != nil {
 		return err
 	}
 	for _, state := range f.view.states {
@@ -109,6 +117,40 @@ func (f *follower) runs(ctx context.Context) error {
 	for i := len(list) - 1; i >= 0; i-- {
 		if state := f.view.stateOf(list[i].Check); state != nil {
 			f.view.run(state, list[i], time.Now())
+		}
+	}
+	return nil
+}
+
+// fixes reads which records plans that were begun are about, and tells how those stand.
+func (f *follower) fixes(ctx context.Context) error {
+	list, _, err := f.ledger.Plans(ctx, ledger.PlanFilter{Limit: followPage})
+	if err != nil {
+		return fmt.Errorf("read plans: %w", err)
+	}
+	for _, p := range slices.Backward(list) {
+		before, known := f.plans[p.ID]
+		if known && before == p.Revision {
+			continue
+		}
+		f.plans[p.ID] = p.Revision
+		f.view.plan(p, time.Now())
+		if p.BegunAt.IsZero() {
+			continue
+		}
+		items, err := f.ledger.PlanItems(ctx, p.ID, ledger.ItemFilter{Limit: touchedMost})
+		if err != nil {
+			return fmt.Errorf("read what plan %s is about: %w", p.ID, err)
+		}
+		for i := range items {
+			one, err := f.ledger.Finding(ctx, items[i].Finding)
+			if err != nil {
+				return fmt.Errorf("read what plan %s is about: %w", p.ID, err)
+			}
+			if r, ok := refOf(one.Check, one.Key); ok {
+				f.touched.add(r)
+			}
+			f.view.fixedBy(one.ID, p)
 		}
 	}
 	return nil

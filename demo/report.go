@@ -157,6 +157,10 @@ func (v *view) welcome(o Options, dir, address string, records int) {
 	s.line("  Now and then something goes wrong. Plumbline reads the files, and nothing else. Ctrl-C ends the demo.")
 	s.line()
 	s.line("  Dashboard   ", s.in(bold, address))
+	for _, p := range o.People {
+		s.line("  Sign in as  ", s.in(bold, left(p.Name, 8)), " password ", s.in(bold, p.Password), s.in(dim, "   "+p.Role))
+	}
+	s.line(s.in(dim, "  Search soon loses a batch of events for good: "+address+"/fixes has the plan that puts it right."))
 	s.line()
 	for _, state := range v.states {
 		c := state.check

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 )
 
 // view is what people see: a line for what happens, and a board now and then.
@@ -24,6 +26,11 @@ type view struct {
 	// one that the shop notices late may explain them yet.
 	unexplained []*finding
 	longest     time.Duration // of all runs, from their slot to their last verdict
+	// fixes are the plans that findings are fixed by, plans how plans stood when
+	// they were told last, and address where people look at them.
+	fixes   map[string]string
+	plans   map[string]reconciler.PlanState
+	address string
 }
 
 const (
@@ -34,7 +41,7 @@ const (
 )
 
 func newView(s *screen, began time.Time, t *truth, list []*checkState) *view {
-	return &view{screen: s, began: began, truth: t, states: list}
+	return &view{screen: s, began: began, truth: t, states: list, fixes: map[string]string{}, plans: map[string]reconciler.PlanState{}}
 }
 
 // err is why nothing could be shown.
@@ -180,11 +187,23 @@ func values(f *drift.Finding) string {
 	return strings.Join(list, ", ")
 }
 
-// tellHealed tells in one line which findings were read and found equal again.
+// tellHealed tells in one line each which findings were read and found equal
+// again: by themselves, and by which plan.
 func (v *view) tellHealed(state *checkState, healed []*finding, now time.Time) {
-	if len(healed) == 0 {
-		return
+	by := map[string][]*finding{}
+	for _, f := range healed {
+		by[v.fixes[f.ID]] = append(by[v.fixes[f.ID]], f)
 	}
+	for _, plan := range slices.Sorted(maps.Keys(by)) {
+		word, how := "fixed", "by plan "+plan
+		if plan == "" {
+			word, how = "healed", "by itself"
+		}
+		v.tell(now, word, green, state.check.Name, equalAgain(state, by[plan], how))
+	}
+}
+
+func equalAgain(state *checkState, healed []*finding, how string) string {
 	var keys []string
 	longest := time.Duration(0)
 	for _, f := range healed {
@@ -197,8 +216,37 @@ func (v *view) tellHealed(state *checkState, healed []*finding, now time.Time) {
 	if len(keys) > 6 {
 		named += fmt.Sprintf(" and %d more", len(keys)-6)
 	}
-	v.tell(now, "healed", green, state.check.Name, fmt.Sprintf("%s %s: equal again by itself, after up to %s",
-		strings.Join(state.check.Owner.Dataset.Key, ","), named, age(longest)))
+	return fmt.Sprintf("%s %s: equal again %s, after up to %s", strings.Join(state.check.Owner.Dataset.Key, ","), named, how, age(longest))
+}
+
+// fixedBy notes that a plan that was begun is about a finding.
+func (v *view) fixedBy(finding string, p *reconciler.Plan) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.fixes[finding] = p.ID
+	if p.Undoes != "" {
+		delete(v.fixes, finding)
+	}
+}
+
+// plan tells how a plan of fixes stands.
+func (v *view) plan(p *reconciler.Plan, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.plans[p.ID] == p.State || p.State == reconciler.Expired && v.plans[p.ID] == "" {
+		return
+	}
+	before := v.plans[p.ID]
+	v.plans[p.ID] = p.State
+	what := "fix plan"
+	if p.Undoes != "" {
+		what = "plan to undo " + p.Undoes
+	}
+	text := fmt.Sprintf("%s %s, %s: %s", what, p.ID, plural(p.Items(), "record"), p.State)
+	if before == "" && p.State.Live() {
+		text += "   " + v.address + "/fixes/" + p.ID
+	}
+	v.tell(now, "plan", yellow, p.Check, text)
 }
 
 // replayed tells that the shop mended records on its own.

@@ -188,7 +188,7 @@ func (l Lens) named(names []string, values sources.Key, masks []checks.Mask) Nam
 	for i := range min(len(names), len(values)) {
 		value := l.Masker.Show(values[i], masks[i])
 		if l.veiled {
-			value = value.veil()
+			value = value.Veil()
 		}
 		named = append(named, NamedValue{names[i], value})
 	}

@@ -60,12 +60,12 @@ func (f *Finding) plainPattern() string {
 
 func (f *Field) veil() Field {
 	veiled := *f
-	veiled.Owner, veiled.Replica, veiled.Note = f.Owner.veil(), f.Replica.veil(), Unvalued(f.Note)
+	veiled.Owner, veiled.Replica, veiled.Note = f.Owner.Veil(), f.Replica.Veil(), Unvalued(f.Note)
 	return veiled
 }
 
-// veil keeps what kind of value it is, and that there is none.
-func (v Value) veil() Value {
+// Veil keeps what kind of value it is, and that there is none.
+func (v Value) Veil() Value {
 	if v.Type == "absent" || v.Type == "null" {
 		return Value{Type: v.Type, Masked: true}
 	}

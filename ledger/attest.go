@@ -41,6 +41,21 @@ func (tx *Tx) attest(ctx context.Context, action, object, detail string) error {
 	return tx.enter(ctx, a, e)
 }
 
+// attestOr is attest that writes an entry of Plumbline's own where ctx carries no
+// attempt: what fixes do is in the log, whoever does it.
+func (tx *Tx) attestOr(ctx context.Context, action, object, detail string) error {
+	if access.AttemptOf(ctx) != nil {
+		return tx.attest(ctx, action, object, detail)
+	}
+	return tx.attestOwn(ctx, action, object, detail)
+}
+
+// attestOwn writes an entry of what Plumbline did by itself, whoever is behind ctx.
+func (tx *Tx) attestOwn(ctx context.Context, action, object, detail string) error {
+	a := &access.Attempt{Actor: access.Actor{Name: drift.Plumbline}, Action: action, Object: object, Detail: detail}
+	return tx.enter(ctx, a, access.EntryOf(a, tx.now(), access.Done))
+}
+
 // enter inserts an entry, which the sealer numbers later.
 func (tx *Tx) enter(ctx context.Context, a *access.Attempt, e access.Entry) error {
 	_, err := tx.exec(ctx, `INSERT INTO audit (id, number, at, actor, account, role, via, address, action, object, outcome, detail, seal)

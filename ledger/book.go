@@ -29,6 +29,7 @@ type book struct {
 	arrivals map[int64]int64 // by the hour of confirmation
 	accepted int64           // what the open findings that are accepted change by
 	marked   mark
+	cured    []string // findings that were in state fixing and are resolved
 }
 
 // line is a line of a finding's timeline.
@@ -139,6 +140,7 @@ func (b *book) apply(e *entry, o drift.Observation) error {
 	}
 	b.move(e.after, after)
 	b.marked.note(e.after, after, o)
+	b.cure(e.after, after)
 	e.after, e.dirty = after, true
 	if o.Event == drift.Seen || o.Event == drift.Cleared {
 		e.askedAt = o.At

@@ -26,6 +26,10 @@ type engine interface {
 	dialect() goose.Dialect
 	open(ctx context.Context, url string) (write, read *sql.DB, err error)
 	size() string // the statement that answers with bytes
+	// durable is where a transaction begins whose commit waits for the disk, once
+	// makeDurable ran in it, and what is to be done after it.
+	durable(ctx context.Context, db *sql.DB) (from beginner, done func() error, err error)
+	makeDurable(ctx context.Context, tx *sql.Tx) error
 	// form is a statement in the form in which the engine takes it fastest.
 	form(statement string) string
 	// again says whether a transaction met another and may be run again.

@@ -36,6 +36,9 @@ func (b *book) flush(ctx context.Context) error {
 	if err := b.writeTallies(ctx); err != nil {
 		return fmt.Errorf("keep tallies: %w", err)
 	}
+	if err := b.writeCured(ctx); err != nil {
+		return err
+	}
 	if err := b.markChanged(ctx); err != nil {
 		return err
 	}

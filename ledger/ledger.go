@@ -40,9 +40,9 @@ type Options struct {
 
 // Change says what a committed change was about.
 type Change struct {
-	Topic          string // run | segment | finding | edge | source | config | incident | alert
+	Topic          string // run | segment | finding | edge | source | config | incident | alert | fix
 	Check, Replica string
-	ID             string // the run's or the finding's id; "" for many
+	ID             string // the run's, the finding's or the plan's id; "" for many
 }
 
 // Ledger is safe for many goroutines, and several may be open on one database.

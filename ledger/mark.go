@@ -3,15 +3,19 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"plumbline/drift"
 )
 
 // mark says that a transaction changed something of a check that is told, and
-// what of it only the transaction knows.
+// what of it only the transaction knows. What becomes of its plans of fixes, of
+// freezes and of pauses follows from their rows: whoever changes those marks the
+// check, and that is all.
 type mark struct {
-	healed, fixed, known int64  // findings that were resolved by themselves and by a fix, and taken as known
-	by                   string // who acknowledged findings; "" is nobody
+	healed, fixed, known int64    // findings that were resolved by themselves and by a fix, and taken as known
+	by                   string   // who acknowledged findings; "" is nobody
+	fixedBy              []string // the plans by which findings were resolved
 }
 
 // mark marks a check.
@@ -45,12 +49,27 @@ func (m *mark) note(before, after *drift.Finding, o drift.Observation) {
 	}
 }
 
+// any says whether anything is noted.
+func (m *mark) any() bool {
+	return m.healed != 0 || m.fixed != 0 || m.known != 0 || m.by != "" || len(m.fixedBy) > 0
+}
+
 func (m *mark) add(n mark) {
 	m.healed += n.healed
 	m.fixed += n.fixed
 	m.known += n.known
 	if n.by != "" {
 		m.by = n.by
+	}
+	for _, plan := range n.fixedBy {
+		m.fixedByPlan(plan)
+	}
+}
+
+// fixedByPlan notes a plan by which findings were resolved.
+func (m *mark) fixedByPlan(plan string) {
+	if !slices.Contains(m.fixedBy, plan) {
+		m.fixedBy = append(m.fixedBy, plan)
 	}
 }
 
@@ -62,7 +81,7 @@ func (b *book) markChanged(ctx context.Context) error {
 			return fmt.Errorf("count accepted findings of %s/%s: %w", b.check, b.replica, err)
 		}
 	}
-	changed := b.accepted != 0 || b.marked != mark{}
+	changed := b.accepted != 0 || b.marked.any()
 	for _, n := range b.tallies {
 		changed = changed || n != 0
 	}

@@ -13,6 +13,7 @@ type Retention struct {
 	Findings time.Duration // resolved ones, 90 days
 	Slots    time.Duration // 7 days
 	Segments time.Duration // of finished runs, 2 days
+	Images   time.Duration // what records looked like before and after fixes, 30 days; plans stay as long as Findings, and while one of theirs is open
 }
 
 func (r Retention) withDefaults() Retention {
@@ -20,7 +21,7 @@ func (r Retention) withDefaults() Retention {
 	for _, d := range []struct {
 		is  *time.Duration
 		not time.Duration
-	}{{&r.Runs, 30 * day}, {&r.Findings, 90 * day}, {&r.Slots, 7 * day}, {&r.Segments, 2 * day}} {
+	}{{&r.Runs, 30 * day}, {&r.Findings, 90 * day}, {&r.Slots, 7 * day}, {&r.Segments, 2 * day}, {&r.Images, 30 * day}} {
 		if *d.is == 0 {
 			*d.is = d.not
 		}
@@ -36,7 +37,7 @@ const (
 )
 
 // Pruned is how much was deleted.
-type Pruned struct{ Runs, Findings, Slots, Segments int64 }
+type Pruned struct{ Runs, Findings, Slots, Segments, Images, Plans int64 }
 
 // pruneBatch is how many rows one transaction deletes, so that nobody who writes
 // waits for long.
@@ -71,6 +72,8 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, keep Retention) (done
 		{"incidents", new(int64), deleteOld(`DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE state = 'resolved' AND resolved_at < $1 LIMIT $2)`, before(incidentsKept))},
 		{"digests", new(int64), deleteOld(`DELETE FROM deliveries WHERE (subject, integration, address) IN (SELECT subject, integration, address FROM deliveries
 			WHERE content <> '' AND due_at = 0 AND sent_at < $1 LIMIT $2)`, before(digestsKept))},
+		{"images", &done.Images, deleteOld(`UPDATE plan_items SET content = NULL WHERE (plan, n) IN (SELECT i.plan, i.n FROM plan_items i
+			JOIN plans p ON p.id = i.plan WHERE i.content IS NOT NULL AND p.ended_at > 0 AND p.ended_at < $1 LIMIT $2)`, before(keep.Images))},
 		{"answers", new(int64), deleteOld(`DELETE FROM answers WHERE (route, name) IN (SELECT route, name FROM answers WHERE asked_at < $1 LIMIT $2)`, before(answersKept))},
 	} {
 		if err := l.inBatches(ctx, step.n, step.do); err != nil {
@@ -79,6 +82,9 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, keep Retention) (done
 	}
 	if err := l.pruneFindings(ctx, &done.Findings, before(keep.Findings)); err != nil {
 		return done, fmt.Errorf("prune findings: %w", err)
+	}
+	if err := l.prunePlans(ctx, &done.Plans, before(keep.Findings)); err != nil {
+		return done, fmt.Errorf("prune plans: %w", err)
 	}
 	return done, nil
 }
@@ -137,6 +143,36 @@ func (l *Ledger) pruneFindings(ctx context.Context, total *int64, before int64) 
 			return err
 		}
 		if *total += n; n == 0 {
+			return nil
+		}
+	}
+}
+
+// prunePlans deletes plans that ended long ago, but for those that say what was
+// done to a finding that is open: what was taken back is to be left alone.
+func (l *Ledger) prunePlans(ctx context.Context, total *int64, before int64) error {
+	for {
+		ids, err := collect(ctx, l.read, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+			`SELECT id FROM plans WHERE ended_at > 0 AND ended_at < $1 AND NOT EXISTS (SELECT 1 FROM plan_items i JOIN findings f ON f.id = i.finding
+				WHERE i.plan = plans.id AND f.state <> 'resolved') ORDER BY ended_at LIMIT $2`, before, pruneBatch)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			err := l.InTx(ctx, func(tx *Tx) error {
+				for _, statement := range []string{`DELETE FROM plan_items WHERE plan = $1`, `DELETE FROM plan_approvals WHERE plan = $1`, `DELETE FROM plans WHERE id = $1`} {
+					if _, err := tx.exec(ctx, statement, id); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			*total++
+		}
+		if len(ids) < pruneBatch {
 			return nil
 		}
 	}

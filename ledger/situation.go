@@ -22,6 +22,7 @@ type situation struct {
 	fields  map[string]map[string]int64 // open findings by replica and field
 	mute    *alerts.Mute
 	newest  map[alerts.Kind]*alerts.Incident // open ones, and those resolved of late
+	fixes   fixSituation
 }
 
 type edgeSituation struct {
@@ -42,7 +43,8 @@ const longestCatchUp = 10 * time.Minute
 // situations reads the situations of a check, or of all for "".
 func situations(ctx context.Context, from querier, check string, now time.Time) (map[string]*situation, error) {
 	r := &situationReader{ctx: ctx, from: from, check: check, all: map[string]*situation{}}
-	for _, read := range []func() error{r.edges, r.tallies, r.fields, r.mutes, func() error { return r.incidents(now) }} {
+	for _, read := range []func() error{r.edges, r.tallies, r.fields, r.mutes, func() error { return r.incidents(now) },
+		func() error { return r.plans(now) }, func() error { return r.approvals(now) }, r.freezes, r.pauses} {
 		if err := read(); err != nil {
 			return nil, fmt.Errorf("read what incidents follow from: %w", err)
 		}
@@ -172,8 +174,11 @@ func (s *situation) facts(kind alerts.Kind, p *alerts.Policy, m *mark, now time.
 			if t.State == drift.Confirmed || t.State == drift.Regressed {
 				loud += t.N
 			}
-			if t.State == drift.Muted {
+			switch t.State {
+			case drift.Muted:
 				muted += t.N
+			case drift.Fixing:
+				f.Fixing += t.N
 			}
 		}
 		for field, n := range s.fields[e.replica] {
@@ -191,6 +196,9 @@ func (s *situation) facts(kind alerts.Kind, p *alerts.Policy, m *mark, now time.
 		f.By = "" // nobody took on what is only muted for a while
 	}
 	f.Kinds, f.Fields = counted(kinds), counted(fields)
+	if kind == alerts.Drift {
+		s.fixes.tell(&f, before, m)
+	}
 	return f
 }
 

@@ -52,8 +52,13 @@ const attempts = 8
 // times, where the engine says that the transaction met another. Within do the
 // ledger's own methods must not be called: with SQLite they would wait for it.
 func (l *Ledger) InTx(ctx context.Context, do func(*Tx) error) error {
+	return l.repeat(ctx, func() error { return l.once(ctx, l.write, do) })
+}
+
+// repeat runs a transaction until it met no other.
+func (l *Ledger) repeat(ctx context.Context, once func() error) error {
 	for try := 1; ; try++ {
-		err := l.once(ctx, do)
+		err := once()
 		if err == nil || try == attempts || !l.engine.again(err) {
 			return l.engine.explain(err)
 		}
@@ -66,8 +71,8 @@ func (l *Ledger) InTx(ctx context.Context, do func(*Tx) error) error {
 	}
 }
 
-func (l *Ledger) once(ctx context.Context, do func(*Tx) error) (err error) {
-	begun, err := l.write.BeginTx(ctx, nil)
+func (l *Ledger) once(ctx context.Context, from beginner, do func(*Tx) error) (err error) {
+	begun, err := from.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}

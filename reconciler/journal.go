@@ -10,14 +10,15 @@ import (
 // returns, and refuses whoever no longer holds what they write of (ErrLost).
 type Journal interface {
 	// ClaimItem gives the next item to be worked on, under a new term: one that is
-	// doubtful before those that are pending; nil where none is left that nobody
-	// else holds. ErrFrozen while fixes are frozen, unless the item is doubtful,
+	// doubtful before those that are pending; nil where none is left, *HeldError
+	// where all that are left are held by somebody else. ErrFrozen while fixes are frozen, unless the item is doubtful,
 	// which is only looked at.
 	ClaimItem(ctx context.Context, plan, worker string, hold time.Duration) (*Item, error)
 	// Intend keeps that a claimed item is about to be written, no later than until
-	// by the store's own clock. ErrFrozen.
+	// by the store's own clock, and sets its State and Until. ErrFrozen.
 	Intend(ctx context.Context, i *Item, until time.Time) error
-	// Settle keeps what became of an item, with its Note and Now.
+	// Settle keeps what became of an item, with its Note and Now, and sets its
+	// State: verified where it was applied and is seen in effect already.
 	Settle(ctx context.Context, i *Item, state ItemState) error
 	// Release gives a claimed item back as it was.
 	Release(ctx context.Context, i *Item) error
@@ -30,11 +31,21 @@ var (
 	ErrFrozen = errors.New("fixes are frozen: nothing is written until somebody unfreezes them")
 )
 
+// HeldError says that items are left, and that others hold them, the first of them
+// until then.
+type HeldError struct{ Until time.Time }
+
+func (e *HeldError) Error() string {
+	return "somebody else works on what is left, until " + e.Until.UTC().Format(time.RFC3339) + " at most"
+}
+
 // Refusal is an act on a plan that is not possible, what changed, and what to do next.
 type Refusal struct {
 	Plan string
 	Why  string
 	Next string // a sentence, or ""
+	// Items are those that stand in the way, each with what its record holds now.
+	Items []Item
 }
 
 func (e *Refusal) Error() string {

@@ -12,9 +12,9 @@ type Mode string
 
 // The modes.
 const (
-	Off     Mode = "off"     // people may not draft plans either
-	Propose Mode = "propose" // a plan is drafted when drift is confirmed, and waits for approval
-	Apply   Mode = "apply"   // within the guards, plans are approved by the configuration and applied
+	ModeOff     Mode = "off"     // people may not draft plans either
+	ModePropose Mode = "propose" // a plan is drafted when drift is confirmed, and waits for approval
+	ModeApply   Mode = "apply"   // within the guards, plans are approved by the configuration and applied
 )
 
 // Route is the way that a fix takes.
@@ -57,9 +57,9 @@ func (p *Policy) Allows(a Allow) bool { return slices.Contains(p.Allow, a) }
 func (p *Policy) AllowsChange(k sources.ChangeKind) bool { return p.Allows(Allow(k)) }
 
 // RequestTemplate is an HTTP request with places for a record's values. A place
-// is {key.NAME} or {id.NAME}, {owner.FIELD} or {replica.FIELD}; {{ and }} are
-// braces. In the path and query its value is escaped, in a JSON body it becomes
-// a JSON value (within quotes, the inside of a JSON text).
+// is {key.NAME} or {id.NAME}, {owner.FIELD} or {replica.FIELD}; a brace with no
+// letter after it is a brace. In the path and query its value is escaped, in a
+// JSON body it becomes a JSON value (within quotes, the inside of a JSON text).
 type RequestTemplate struct {
 	Method  string
 	URL     string

@@ -49,7 +49,8 @@ type Looking struct {
 // Image is what a store holds of one record, type for type, so that it can be
 // compared and put back exactly.
 type Image struct {
-	// Exists says whether there is a record at all; the rest is of one that does.
+	// Exists says whether there is a record at all; the rest, but for ReadAt, is of
+	// one that does.
 	Exists bool
 	// Record is its canonical form, as Lookup delivers it for the dataset.
 	Record Record
@@ -57,7 +58,7 @@ type Image struct {
 	// the look was Whole) and of what leads to the record: equal bytes exactly for
 	// equal contents, type for type. Only the adapter that made it reads it.
 	Native []byte
-	// ReadAt is when it was read by the store's own clock.
+	// ReadAt is when it was looked for, by the store's own clock.
 	ReadAt time.Time
 }
 

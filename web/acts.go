@@ -17,6 +17,7 @@ import (
 	"plumbline/auditor"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 )
 
 // said turns the word that an act leaves in the address into a line for the page.
@@ -34,6 +35,9 @@ func said(word string) *notice {
 		"account-added": {"ok", "ok", "The account is made."}, "account-changed": {"ok", "ok", "Done. It holds at once."},
 		"session-ended": {"ok", "stop", "The session is over."}, "token-revoked": {"ok", "stop", "The token is good for nothing any more."},
 		"linked": {"ok", "ok", "The Slack user now acts for your account."}, "unlinked": {"ok", "ok", "The Slack user acts for no account any more."},
+		"fix-drafted": {"ok", "ok", "The plan is drafted. Nothing is changed yet."}, "fix-ask": {"ok", "ok", "People are asked to approve it."}, "fix-approve": {"ok", "ok", "Approved. It may be applied."},
+		"fix-apply": {"ok", "run", "It is being applied."}, "fix-withdraw": {"ok", "stop", "Withdrawn. Nothing of it will be applied."}, "fix-undo": {"ok", "ok", "This plan would take the other back. Nothing is changed yet."},
+		"freeze": {"ok", "stop", "Frozen. No record is written until it is lifted."}, "unfreeze": {"ok", "ok", "No longer frozen. Plans go on when somebody applies them."}, "fixes-resumed": {"ok", "run", "Plumbline makes fixes of this check by itself again."},
 		"baseline": {"ok", "eye", several(number, "finding", "findings") + " taken as known."},
 		"ack-many": {"ok", "eye", several(number, "finding", "findings") + " acknowledged."}, "mute-many": {"ok", "mute", several(number, "finding", "findings") + " muted."},
 	}
@@ -192,6 +196,7 @@ func (s *Server) refused(c *gin.Context, err error, back string) {
 		desk     *auditor.NotPossible
 		notFound *ledger.NotFoundError
 		denied   *access.DeniedError
+		fix      *reconciler.Refusal
 	)
 	switch {
 	case c.Request.Context().Err() != nil:
@@ -200,6 +205,11 @@ func (s *Server) refused(c *gin.Context, err error, back string) {
 		status, heading, next = http.StatusConflict, "It runs already", "Wait for the run, or cancel it."
 	case errors.As(err, &stale):
 		status, heading, next = http.StatusConflict, "It changed meanwhile", "Look at it as it is now, and act again."
+	case errors.As(err, &fix):
+		status, heading, text, next = http.StatusConflict, "This was not done", s.o.Lens.Scrub(fix.Why), s.o.Lens.Scrub(fix.Next)
+		if fix.Plan != "" {
+			text = fix.Plan + ": " + text
+		}
 	case errors.As(err, &desk):
 		status, heading, next = http.StatusConflict, "This cannot be done", "Go back, and choose otherwise."
 	case errors.As(err, &ended), errors.As(err, &refused), errors.As(err, &told):

@@ -70,6 +70,7 @@ func serveAPI(routes *routes, o Options) error {
 	a.runs(described)
 	a.findings(described)
 	a.incidents(described)
+	a.fixes(described)
 	a.audit(described)
 	a.events(described.OpenAPI())
 	document, err := json.MarshalIndent(described.OpenAPI(), "", "  ")

@@ -153,7 +153,7 @@ func sourceBody(declared *Declared, s *DeclaredSource, state SourceState) Source
 	body := SourceBody{Name: s.Name, Kind: s.Kind, Team: s.Team, UsedBy: declared.UsedBy(s.Name), State: state.State, Since: Instant(state.Since),
 		ProbedAt: Instant(state.ProbedAt), Error: state.Why, LatencySeconds: math.Round(state.Latency.Seconds()*1e6) / 1e6,
 		Product: state.Facts.Product, Version: state.Facts.Version, Standby: state.Facts.Standby,
-		Notes: append([]string{}, state.Facts.Notes...), Connections: s.Connections, RecordsPerSecond: s.RecordsPerSecond,
+		Notes: append([]string{}, state.Facts.Notes...), Connections: s.Connections, RecordsPerSecond: s.RecordsPerSecond, FixURL: s.FixURL,
 		WaitSeconds: map[string]float64{}}
 	if body.State == "" {
 		body.State = SourceUnknown

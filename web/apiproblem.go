@@ -16,6 +16,7 @@ import (
 	"plumbline/auditor"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 )
 
 // Problem is why a request was not served, and what to do about it: an RFC 9457
@@ -63,6 +64,7 @@ func (a *api) problemOf(err error) error {
 	var impossible *auditor.NotPossible
 	var cursor *ledger.CursorError
 	var denied *access.DeniedError
+	var refused *reconciler.Refusal
 	text := a.Lens.Scrub(err.Error())
 	switch {
 	case errors.As(err, &problem):
@@ -70,11 +72,14 @@ func (a *api) problemOf(err error) error {
 	case errors.As(err, &denied):
 		return newProblem(http.StatusForbidden, text, leave(denied))
 	case errors.As(err, &notFound):
-		list := notFound.What
-		if list == "edge" {
-			list = "check"
+		list := notFound.What + "s"
+		switch notFound.What {
+		case "edge", "replica":
+			list = "checks"
+		case "plan":
+			list = "fixes"
 		}
-		return newProblem(http.StatusNotFound, text, fmt.Sprintf("list them with GET %s/%ss; what is long over is deleted", apiRoot, list))
+		return newProblem(http.StatusNotFound, text, fmt.Sprintf("list them with GET %s/%s; what is long over is deleted", apiRoot, list))
 	case errors.As(err, &cursor):
 		return newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("%q is not what a page before gave as its next", cursor.Cursor),
 			"begin again without after, and take it from the next of each page")
@@ -88,6 +93,12 @@ func (a *api) problemOf(err error) error {
 			list = "incidents"
 		}
 		return newProblem(http.StatusConflict, text, fmt.Sprintf("read it anew at %s/%s/%s and decide again", apiRoot, list, stale.Finding))
+	case errors.As(err, &refused):
+		next := a.Lens.Scrub(refused.Next)
+		if next == "" {
+			next = "look at the plan as it is now: GET " + apiRoot + "/fixes/" + refused.Plan
+		}
+		return newProblem(http.StatusConflict, a.Lens.Scrub(refused.Why), next)
 	case errors.As(err, &told):
 		return newProblem(http.StatusConflict, text, fmt.Sprintf("look at what happened to it at %s/incidents/%s", apiRoot, told.Incident))
 	case errors.As(err, &not):

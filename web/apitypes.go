@@ -239,6 +239,7 @@ type SourceBody struct {
 	ReadOnly         bool               `json:"read_only" doc:"False while the state is unknown."`
 	Standby          bool               `json:"standby"`
 	Notes            []string           `json:"notes" nullable:"false"`
+	FixURL           bool               `json:"fix_url" doc:"Whether credentials that may write are configured, which fixes alone are made with."`
 	Connections      int                `json:"connections"`
 	RecordsPerSecond int                `json:"records_per_second" doc:"0 is no bound."`
 	WaitSeconds      map[string]float64 `json:"wait_seconds" nullable:"false"`

@@ -32,6 +32,7 @@ type apiWorld struct {
 	ledger   *ledger.Ledger
 	auditor  *auditor.Auditor
 	declared *web.Declared
+	work     auditor.Options // what the auditor works with
 	options  web.Options
 	handler  http.Handler
 }
@@ -72,13 +73,14 @@ func newAPIWorld(t *testing.T, statements, checksYAML string) *apiWorld {
 	w.shop = sure(sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(wal)&_pragma=busy_timeout(5000)"))
 	t.Cleanup(func() { w.shop.Close() })
 	w.exec(statements)
-	config := sure(configs.Parse([]configs.File{{Name: "plumbline.yaml", Data: fmt.Appendf(nil, "sources: {shop: {kind: sqlite, url: %q}}\n%s", "sqlite://"+file, checksYAML)}},
+	config := sure(configs.Parse([]configs.File{{Name: "plumbline.yaml", Data: fmt.Appendf(nil, "sources: {shop: {kind: sqlite, url: %q, fix_url: %[1]q}}\n%[2]s", "sqlite://"+file, checksYAML)}},
 		func(string) (string, bool) { return "", false }, nil))
-	w.declared = &web.Declared{LoadedAt: time.Now(), Sources: []web.DeclaredSource{{Name: "shop", Kind: "sqlite", Connections: 4}}}
+	w.declared = &web.Declared{LoadedAt: time.Now(), Sources: []web.DeclaredSource{{Name: "shop", Kind: "sqlite", Connections: 4, FixURL: true}}}
 	var list []auditor.Check
 	for i := range config.Checks {
-		list = append(list, auditor.Check{Check: &config.Checks[i]})
-		w.declared.Checks = append(w.declared.Checks, web.DeclaredCheck{Check: &config.Checks[i]})
+		fixes := config.Fixes[config.Checks[i].Name]
+		list = append(list, auditor.Check{Check: &config.Checks[i], Fixes: fixes})
+		w.declared.Checks = append(w.declared.Checks, web.DeclaredCheck{Check: &config.Checks[i], Fix: fixes})
 	}
 	metrics, events := web.NewMetrics("v0"), web.NewEvents()
 	metrics.Declare(w.declared)
@@ -93,8 +95,16 @@ func newAPIWorld(t *testing.T, statements, checksYAML string) *apiWorld {
 	reader.OnQuery(metrics.Queried)
 	t.Cleanup(func() { reader.Close() })
 	lens := drift.Lens{Masker: drift.NewMasker(w.ledger.MaskKey()), Scrub: func(text string) string { return text }}
-	w.auditor = sure(auditor.Start(t.Context(), auditor.Options{Ledger: w.ledger, Checks: list, Hash: "one",
-		Readers: func(string) (*sources.Reader, error) { return reader, nil }, Lens: lens, Observer: metrics}))
+	w.work = auditor.Options{Ledger: w.ledger, Checks: list, Hash: "one", Readers: func(string) (*sources.Reader, error) { return reader, nil }, Lens: lens, Observer: metrics,
+		Fixing: auditor.Fixing{CanHide: true, Fixer: func(name string) (*sources.Fixer, func() error, error) {
+			source, err := all.Kinds()["sqlite"](sources.Options{Name: name, URL: config.Sources[name].FixURL, Connections: 2, Writable: true})
+			if err != nil {
+				return nil, nil, err
+			}
+			fixer := sources.NewFixer(name, source, sources.Limits{})
+			return fixer, fixer.Close, nil
+		}}}
+	w.auditor = sure(auditor.Start(t.Context(), w.work))
 	t.Cleanup(func() {
 		if err := w.auditor.Stop(context.Background()); err != nil {
 			t.Error(err)

@@ -52,10 +52,13 @@ type edgeSection struct {
 	NoPatterns         string
 	Matches            []matchRow
 	MatchOf, NoMatches string
+	Fix                fixEntry
+	FixPattern         bool // a plan can be drafted of one pattern
 }
 
 type patternRow struct {
 	Words, URL, Open string
+	Hidden           []option // what a plan of it is asked for with
 	First, Last      moment
 }
 

@@ -35,10 +35,10 @@ const writeWithin = 10 * time.Second
 
 // EventBody is one change. What changed is read anew; no values are in it.
 type EventBody struct {
-	Topic   string `json:"topic" enum:"run,segment,finding,edge,source,config,incident,alert,many,tick" doc:"incident: one opened, changed or was resolved. alert: there is something to be sent. many: so much changed that it is not listed. tick: other processes write to the ledger, so look."`
+	Topic   string `json:"topic" enum:"run,segment,finding,edge,source,config,incident,alert,fix,many,tick" doc:"incident: one opened, changed or was resolved. fix: a plan of fixes, or what keeps them from being made. alert: there is something to be sent. many: so much changed that it is not listed. tick: other processes write to the ledger, so look."`
 	Check   string `json:"check"`
 	Replica string `json:"replica"`
-	ID      string `json:"id" doc:"The run's, the finding's or the incident's; empty for many."`
+	ID      string `json:"id" doc:"The run's, the finding's, the incident's or the plan's; empty for many."`
 }
 
 // events adds the stream of changes, which no framework describes.

@@ -33,6 +33,7 @@ type findingView struct {
 	Timeline                               []timelineRow
 	Pattern, PatternURL, PatternMore       string
 	Same                                   []sameRow
+	Fix                                    fixEntry
 }
 
 type keyPart struct {

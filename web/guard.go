@@ -260,7 +260,7 @@ func (g *guard) settle(c *gin.Context, a *access.Attempt, ended bool) {
 
 // objectOf names what a request is about, by its path.
 func objectOf(c *gin.Context) string {
-	for _, kind := range []struct{ path, word string }{{"/checks/:name", "check "}, {"/findings/:id", "finding "}, {"/runs/:id", "run "}, {"/incidents/:id", "incident "}} {
+	for _, kind := range []struct{ path, word string }{{"/checks/:name", "check "}, {"/findings/:id", "finding "}, {"/runs/:id", "run "}, {"/incidents/:id", "incident "}, {"/fixes/:id", "plan "}} {
 		if _, rest, found := strings.Cut(c.FullPath(), kind.path); found && (rest == "" || rest[0] == '/') {
 			return kind.word + c.Param(kind.path[strings.IndexByte(kind.path, ':')+1:])
 		}

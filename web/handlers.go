@@ -130,6 +130,10 @@ func (s *Server) getCheck(c *gin.Context) {
 		s.broken(c, err)
 		return
 	}
+	if err := s.fixesOf(ctx, &v, declared, memories); err != nil {
+		s.broken(c, err)
+		return
+	}
 	live := []string{"live-head", "live-told", "live-runs"}
 	for i := range v.Edges {
 		live = append(live, v.Edges[i].ID)
@@ -204,7 +208,13 @@ func (s *Server) getFinding(c *gin.Context) {
 		s.broken(c, err)
 		return
 	}
-	v.Page = s.frame(c, id, "/findings", "live-head", "live-notes", "live-sides", "live-line", "live-pattern")
+	plans, err := s.ledger.FindingPlans(ctx, id, mostLive)
+	if err != nil {
+		s.broken(c, err)
+		return
+	}
+	v.Fix = findingFix(s.o.Declared(), m.finding, plans, access.ActorOf(ctx).May(access.Act))
+	v.Page = s.frame(c, id, "/findings", "live-head", "live-notes", "live-sides", "live-line", "live-pattern", "live-fix")
 	s.render(c, http.StatusOK, "finding", v)
 }
 

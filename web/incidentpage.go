@@ -12,6 +12,7 @@ import (
 	"plumbline/access"
 	"plumbline/alerts"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 )
 
 // incidentView is the page /incidents/{id}.
@@ -33,8 +34,15 @@ type incidentView struct {
 	Told                         []toldRow
 	NotTold                      string
 	Fix                          []string
-	NoFix, FixMore               string
+	NoFix                        string
+	FixEdges                     []incidentFix
 	Blind                        bool
+}
+
+// incidentFix leads from what drifts on one edge to a plan of fixes.
+type incidentFix struct {
+	Replica string
+	Entry   fixEntry
 }
 
 type countRow struct {
@@ -69,6 +77,7 @@ type incidentMemory struct {
 	outlets    []ledger.OutletState
 	mute       *alerts.Mute
 	edges      []ledger.Edge
+	plans      map[string][]*reconciler.Plan // live ones, by the edge's name
 }
 
 // scrub takes secrets out of what Slack and webhooks answered.
@@ -118,6 +127,10 @@ func (s *Server) getIncident(c *gin.Context) {
 			m.edges = append(m.edges, e)
 		}
 	}
+	if m.plans, err = s.livePlansOf(ctx, m.incident.Check); err != nil {
+		s.broken(c, err)
+		return
+	}
 	v := incidentPage(s.o.Declared(), &m, access.ActorOf(ctx).May(access.Act), s.now())
 	v.Page = s.frame(c, v.ID+" "+v.Check, "/incidents", "live-head", "live-notes", "live-numbers", "live-what", "live-edges", "live-line", "live-told", "fix")
 	s.render(c, http.StatusOK, "incident", v)
@@ -152,7 +165,7 @@ func incidentPage(declared *Declared, m *incidentMemory, may bool, now time.Time
 		v.Timeline = append(v.Timeline, row)
 	}
 	v.told(m, now)
-	v.fix(i)
+	v.fix(check, m, may)
 	return v
 }
 
@@ -327,8 +340,10 @@ func (v *incidentView) told(m *incidentMemory, now time.Time) {
 	}
 }
 
-// fix says what would put right what the incident counts. Nothing is written by it.
-func (v *incidentView) fix(i *alerts.Incident) {
+// fix says what would put right what the incident counts, and leads to a plan of
+// it. Nothing is written by it.
+func (v *incidentView) fix(check *DeclaredCheck, m *incidentMemory, may bool) {
+	i := m.incident
 	switch {
 	case i.State == alerts.Resolved:
 		v.NoFix = "Nothing is left to put right."
@@ -337,7 +352,16 @@ func (v *incidentView) fix(i *alerts.Incident) {
 	default:
 		v.Fix = remedies(&i.Facts)
 		v.NoFix = "Nothing is known to differ."
-		v.FixMore = "Plumbline writes nothing here: no fix route is configured for this check. The service that keeps the copies puts them right, and the incident resolves once they agree."
+	}
+	for _, e := range i.Facts.Edges {
+		if check == nil || check.Edge(e.Replica) == nil || e.Findings == 0 && len(m.plans[e.Replica]) == 0 || i.State == alerts.Resolved && len(m.plans[e.Replica]) == 0 {
+			continue
+		}
+		open := e.Findings
+		if i.State == alerts.Resolved {
+			open = 0
+		}
+		v.FixEdges = append(v.FixEdges, incidentFix{e.Replica, edgeFix(check, e.Replica, open, m.plans[e.Replica], may)})
 	}
 }
 

@@ -13,6 +13,7 @@ func runURL(id string) string     { return "/runs/" + url.PathEscape(id) }
 func findingURL(id string) string { return "/findings/" + url.PathEscape(id) }
 
 func incidentURL(id string) string { return "/incidents/" + url.PathEscape(id) }
+func fixURL(id string) string      { return "/fixes/" + url.PathEscape(id) }
 
 func findingsURL(check, replica string) string {
 	return "/findings?" + url.Values{"check": {check}, "replica": {replica}}.Encode()

@@ -30,6 +30,7 @@ type Metrics struct {
 	delay                          prometheus.Histogram
 	queryTook                      *prometheus.HistogramVec
 	throttled, notifications       *prometheus.CounterVec
+	fixItems                       *prometheus.CounterVec
 }
 
 // NewMetrics makes Metrics that know no names yet; see Declare.
@@ -59,6 +60,7 @@ func NewMetrics(version string) *Metrics {
 			m.notifications.WithLabelValues(integration, result)
 		}
 	}
+	m.fixItems = counter("fix_items_total", "Records of plans that this process put right or tried to, by the way they were and what became of it.", "check", "by", "result")
 	m.delay = histogram("scheduler_delay_seconds", "How long after a slot plus its jitter its run was begun.", prometheus.ExponentialBucketsRange(0.01, 600, 12)).WithLabelValues().(prometheus.Histogram)
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "build_info", Help: "1; the labels say what was built."}, []string{"version", "go_version"})
 	info.WithLabelValues(version, runtime.Version()).Set(1)
@@ -109,6 +111,7 @@ func (m *Metrics) Declare(d *Declared) {
 	for i := range d.Checks {
 		declaredChecks[d.Checks[i].Name] = true
 		m.beginCheck(d.Checks[i].Name)
+		m.beginFixes(&d.Checks[i])
 	}
 	for i := range d.Sources {
 		declaredSources[d.Sources[i].Name] = true
@@ -118,7 +121,7 @@ func (m *Metrics) Declare(d *Declared) {
 		if !declaredChecks[name] {
 			for _, v := range []interface {
 				DeletePartialMatch(prometheus.Labels) int
-			}{m.runs, m.compared, m.cleared, m.slots, m.runTook, m.healing} {
+			}{m.runs, m.compared, m.cleared, m.slots, m.runTook, m.healing, m.fixItems} {
 				v.DeletePartialMatch(prometheus.Labels{"check": name})
 			}
 		}

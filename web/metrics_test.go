@@ -13,6 +13,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 	"plumbline/sources"
 	"plumbline/web"
 )
@@ -71,6 +72,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	w := newAPIWorld(t, shopSQL, checksOfShop)
 	w.finished("names")
+	w.options.Metrics.FixItem("names", reconciler.Write, reconciler.ItemApplied)
 	lag := time.Second
 	w.options.Sources = func() map[string]web.SourceState {
 		return map[string]web.SourceState{"shop": {Name: "shop", State: web.SourceUp, Lag: &lag}}
@@ -117,11 +119,12 @@ func TestMetricsKeepTheContract(t *testing.T) {
 	t.Parallel()
 	w := newAPIWorld(t, shopSQL, checksOfShop)
 	w.finished("names")
+	w.options.Metrics.FixItem("names", reconciler.Write, reconciler.ItemApplied)
 	types, samples := scraped(w)
 	for _, name := range []string{"build_info", "check_state", "check_last_success_timestamp_seconds", "check_interval_seconds", "check_coverage_ratio",
 		"runs_total", "run_duration_seconds", "records_compared_total", "findings_open", "finding_oldest_open_timestamp_seconds", "healing_seconds",
 		"suspects_cleared_total", "source_query_duration_seconds", "source_throttled_seconds_total", "scheduler_slots_total",
-		"scheduler_delay_seconds", "notifications_total", "notification_queue_length", "ledger_up", "ledger_size_bytes", "config_last_reload_successful", "heartbeat_timestamp_seconds"} {
+		"scheduler_delay_seconds", "fix_items_total", "fixes_frozen", "notifications_total", "notification_queue_length", "ledger_up", "ledger_size_bytes", "config_last_reload_successful", "heartbeat_timestamp_seconds"} {
 		if types["plumbline_"+name] == "" {
 			t.Errorf("no metric plumbline_%s", name)
 		}
@@ -190,6 +193,10 @@ checks:
 		m.Healed(name, time.Second)
 	}
 	m.Notified(canary, canary)
+	for _, name := range []string{canary, "hostile"} {
+		m.FixItem(name, canary, canary)
+		m.FixItem(name, reconciler.Write, reconciler.ItemVerified)
+	}
 	for _, name := range []string{canary, "shop"} {
 		m.Queried(sources.Query{Source: name, Op: canary, Err: errors.New(canary)})
 		m.Waited(sources.Wait{Source: name, Cause: canary, Reason: canary, For: time.Second})
@@ -199,7 +206,8 @@ checks:
 		"check": {"hostile", "broken"}, "source": {"shop"},
 		"state":   {"in_sync", "drifted", "unknown", "confirmed", "regressed", "acknowledged", "muted", "fixing"},
 		"health":  {"ok", "failing", "stale", "paused"},
-		"trigger": {"schedule", "catch-up", "manual", "other"}, "result": {"clean", "drift", "incomplete", "error", "cancelled", "other", "sent", "found", "retried", "lost", "gone", "refused"},
+		"trigger": {"schedule", "catch-up", "manual", "other"}, "result": {"clean", "drift", "incomplete", "error", "cancelled", "other", "sent", "found", "retried", "lost", "gone", "refused", "doubtful", "sent", "applied", "verified", "stale", "failed"},
+		"by":          {"write", "request", "other"},
 		"outcome":     {"equal", "mismatch", "missing", "extra", "duplicate", "unreadable", "skipped", "run", "missed", "other"},
 		"kind":        {"mismatch", "missing", "extra", "duplicate", "unreadable", "drift", "cannot_check"},
 		"integration": {"slack", "webhook", "other"},

@@ -13,6 +13,7 @@ import (
 	"plumbline/alerts"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 )
 
 // scrapeWithin bounds what one scrape asks of the ledger.
@@ -41,6 +42,7 @@ func newLedgerMetrics(o Options) *ledgerMetrics {
 	add("check_muted", "1 while nothing new is told of the check, and else 0.", "check")
 	add("incidents_open", "Incidents that are not resolved, acknowledged ones included.", "kind")
 	add("notification_queue_length", "Messages that are still to be sent.", "integration")
+	add("fixes_frozen", "How many freezes of fixes hold, of all checks or of one: while it is not 0, something is not put right.")
 	add("source_up", "1 where the source answered when it was last asked, 0 where it did not; absent before.", "source")
 	add("source_replication_lag_seconds", "How far behind a source's standby is, where it says.", "source")
 	add("ledger_up", "1 where the ledger can be read and written.")
@@ -87,6 +89,7 @@ func (m *ledgerMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	send("ledger_size_bytes", float64(known.size))
 	send("heartbeat_timestamp_seconds", stamp(known.heartbeat))
+	send("fixes_frozen", float64(len(known.freezes)))
 	m.sendAlerts(send, declared, &known)
 	for i := range declared.Checks {
 		m.sendCheck(send, &declared.Checks[i], known.edges)
@@ -116,6 +119,7 @@ type reading struct {
 	incidents ledger.IncidentCounts
 	mutes     map[string]*alerts.Mute
 	outlets   []ledger.OutletState
+	freezes   []reconciler.Freeze
 }
 
 func (m *ledgerMetrics) read(ctx context.Context) (r reading, err error) {
@@ -135,6 +139,9 @@ func (m *ledgerMetrics) read(ctx context.Context) (r reading, err error) {
 		return r, err
 	}
 	if r.outlets, err = m.Ledger.Outlets(ctx); err != nil {
+		return r, err
+	}
+	if r.freezes, err = m.Ledger.Freezes(ctx); err != nil {
 		return r, err
 	}
 	processes, err := m.Ledger.Processes(ctx)

@@ -12,6 +12,7 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 	"plumbline/sources"
 )
 
@@ -94,6 +95,17 @@ type DeclaredCheck struct {
 	StaleAt func(success time.Time) time.Time
 	// Since is from when on it is scheduled as it is.
 	Since time.Time
+	// Fix is how differences of its edges may be put right, by the replica's name;
+	// those of an edge that is not named are not.
+	Fix map[string]reconciler.Policy
+}
+
+// fix is how differences of an edge may be put right.
+func (c *DeclaredCheck) fix(replica string) reconciler.Policy {
+	if p, named := c.Fix[replica]; named && p.Mode != "" {
+		return p
+	}
+	return reconciler.Policy{Mode: reconciler.ModeOff}
 }
 
 // health is how the audit of one of the check's edges is.
@@ -112,6 +124,9 @@ type DeclaredSource struct {
 	Connections      int
 	RecordsPerSecond int
 	Page, Statement  time.Duration
+	// FixURL says whether credentials are configured that may write, which fixes
+	// alone are made with.
+	FixURL bool
 }
 
 // Check finds a check by name; nil where none is declared.

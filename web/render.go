@@ -22,14 +22,14 @@ var templateFiles embed.FS
 
 // pageNames are the templates that lay out a page; each defines "body".
 func pageNames() []string {
-	return []string{"overview", "check", "incidents", "incident", "findings", "finding", "reveal", "confirm", "runs", "run", "sources", "problem",
+	return []string{"overview", "check", "incidents", "incident", "findings", "finding", "fixes", "fix", "reveal", "confirm", "runs", "run", "sources", "problem",
 		"login", "setup", "account", "token", "access", "audit", "link"}
 }
 
 func parseTemplates() (map[string]*template.Template, error) {
 	pages := map[string]*template.Template{}
 	for _, name := range pageNames() {
-		page, err := template.ParseFS(templateFiles, "templates/layout.html", "templates/runtable.html", "templates/incidenttable.html", "templates/tokentable.html", "templates/"+name+".html")
+		page, err := template.ParseFS(templateFiles, "templates/layout.html", "templates/runtable.html", "templates/incidenttable.html", "templates/fixtable.html", "templates/tokentable.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)
 		}
@@ -99,7 +99,7 @@ func (s *Server) frame(c *gin.Context, title, section string, live ...string) fr
 	if !f.May.View {
 		return f // and nothing of what goes on
 	}
-	for _, link := range []navLink{{Name: "Overview", URL: "/"}, {Name: "Incidents", URL: "/incidents"}, {Name: "Findings", URL: "/findings"}, {Name: "Runs", URL: "/runs"}, {Name: "Sources", URL: "/sources"}, {Name: "Audit log", URL: "/audit"}} {
+	for _, link := range []navLink{{Name: "Overview", URL: "/"}, {Name: "Incidents", URL: "/incidents"}, {Name: "Findings", URL: "/findings"}, {Name: "Fixes", URL: "/fixes"}, {Name: "Runs", URL: "/runs"}, {Name: "Sources", URL: "/sources"}, {Name: "Audit log", URL: "/audit"}} {
 		if link.URL == "/audit" && !f.May.Audit {
 			continue
 		}
@@ -115,6 +115,14 @@ func (s *Server) frame(c *gin.Context, title, section string, live ...string) fr
 				link.Count, link.Hot = exact(open), true
 			}
 		}
+		if link.URL == "/fixes" {
+			if live := s.livePlans(c.Request.Context()); live > 0 {
+				link.Count = exact(live)
+				if live >= liveAtMost {
+					link.Count += "+"
+				}
+			}
+		}
 		f.Nav = append(f.Nav, link)
 	}
 	declared := s.o.Declared()
@@ -124,6 +132,7 @@ func (s *Server) frame(c *gin.Context, title, section string, live ...string) fr
 	for _, text := range declared.Notices {
 		f.Trouble = append(f.Trouble, notice{"warn", "warn", text})
 	}
+	f.Trouble = append(f.Trouble, s.frozen(c.Request.Context())...)
 	f.Trouble = append(f.Trouble, s.undelivered(c)...)
 	return f
 }

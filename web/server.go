@@ -14,6 +14,7 @@ import (
 
 	"plumbline/access"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 )
 
 // Server answers HTTP. It is safe for many goroutines.
@@ -28,6 +29,8 @@ type Server struct {
 	open      glance[int64]
 	incidents glance[ledger.IncidentCounts]
 	outlets   glance[[]ledger.OutletState]
+	plans     glance[int64]
+	freezes   glance[[]reconciler.Freeze]
 }
 
 // New makes a server. It fails where the binary was built without its assets.
@@ -99,6 +102,7 @@ func (s *Server) pageRoutes(r *routes) {
 	r.reads("/findings/:id", access.View, s.getFinding)
 	r.acts("/findings/:id/:act", access.Act, "act on finding", s.actOnOne)
 	r.acts("/findings/:id/reveal", access.Reveal, "reveal", s.postReveal)
+	s.fixRoutes(r)
 	r.reads("/runs", access.View, s.getRuns)
 	r.reads("/runs/:id", access.View, s.getRun)
 	r.acts("/runs/:id/:act", access.Act, "act on run", s.actOnRun)

@@ -22,7 +22,7 @@ type sourceRow struct {
 	State, Role                   sign
 	Why                           string
 	Latency, Connections, Lag     string
-	Held                          string
+	Held, Fixes                   string
 	Warnings                      []string
 	UsedBy                        []pageLink
 	UsedMore                      string
@@ -72,6 +72,10 @@ func sourceRowOf(source *DeclaredSource, states map[string]SourceState, declared
 		r.Latency = span(st.Latency)
 	case st.Latency > 0:
 		r.Latency = "< 1 ms"
+	}
+	r.Fixes = "no fix_url: nothing writes here"
+	if source.FixURL {
+		r.Fixes = "fix_url: fixes write with credentials of their own"
 	}
 	if source.Connections > 0 {
 		r.Connections = fmt.Sprintf("%d / %d", st.InUse, source.Connections)

@@ -34,6 +34,13 @@ func (g *glance[T]) look(now time.Time, lasts time.Duration, read func() (T, err
 	return g.last
 }
 
+// forget lets the next look read: what it is about was just changed here.
+func (g *glance[T]) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.at = time.Time{}
+}
+
 // outletsFor is how long what the outlets said stands on other pages than theirs.
 const outletsFor = 5 * time.Second
 

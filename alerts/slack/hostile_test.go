@@ -14,6 +14,8 @@ import (
 	"plumbline/alerts/slack/slacktest"
 	"plumbline/checks"
 	"plumbline/drift"
+	"plumbline/reconciler"
+	"plumbline/sources"
 )
 
 // hostiles is what the stores and people of a bad day write.
@@ -86,6 +88,26 @@ func (r nasty) state() alerts.State {
 	return []alerts.State{alerts.Open, alerts.Acknowledged, alerts.Resolved, alerts.State(r.text())}[r.IntN(4)]
 }
 
+func (r nasty) plans() []alerts.Plan {
+	var list []alerts.Plan
+	for range r.IntN(6) {
+		list = append(list, alerts.Plan{
+			ID: r.text(), Replica: r.text(), State: append(reconciler.PlanStates(), reconciler.PlanState(r.text()))[r.IntN(11)], Undoes: r.text(), By: r.text(),
+			Needs: int(r.number()), ApprovedBy: r.texts(5), BegunBy: r.text(), UndoneBy: r.text(),
+			Kinds:  map[sources.ChangeKind]int64{sources.Update: r.number(), sources.ChangeKind(r.text()): r.number()},
+			Counts: map[reconciler.ItemState]int64{reconciler.ItemStale: r.number(), reconciler.ItemState(r.text()): r.number()},
+		})
+	}
+	return list
+}
+
+func (r nasty) stop() *alerts.Stop {
+	if r.IntN(2) == 0 {
+		return nil
+	}
+	return &alerts.Stop{By: r.text(), Reason: r.text(), At: r.time()}
+}
+
 // delivery is one in which every word is hostile.
 func (r nasty) delivery() *alerts.Delivery {
 	d := &alerts.Delivery{
@@ -101,6 +123,7 @@ func (r nasty) delivery() *alerts.Delivery {
 			Facts: alerts.Facts{
 				Counted: r.number(), Loud: r.number(), Accepted: r.number(), Omitted: r.number(), Compared: r.number(),
 				Kinds: r.counts(string(checks.Mismatch)), Fields: r.counts(),
+				Plans: r.plans(), Frozen: r.stop(), Paused: r.stop(),
 			},
 		},
 	}
@@ -114,7 +137,8 @@ func (r nasty) delivery() *alerts.Delivery {
 	}
 	events := []alerts.Event{
 		alerts.WasOpened, alerts.WasRegressed, alerts.WasAcknowledged, alerts.HasGrown, alerts.WasRepeated, alerts.WasMuted, alerts.WasUnmuted,
-		alerts.WasResolved, alerts.Event(r.text()),
+		alerts.WasResolved, alerts.FixesFrozen, alerts.FixesUnfrozen, alerts.FixesPaused, alerts.FixesResumed, alerts.PlanBecame(reconciler.Waiting),
+		alerts.PlanBecame(reconciler.Failed), alerts.PlanBecame(reconciler.PlanState(r.text())), alerts.Event(r.text()),
 	}
 	for range r.IntN(20) {
 		d.Milestones = append(d.Milestones, alerts.Milestone{
@@ -180,7 +204,7 @@ func judgeMessage(t *testing.T, which string, d *alerts.Delivery, text string, b
 		}
 	}
 	for _, link := range slacktest.Links(said) {
-		ours := strings.HasPrefix(link, pages+"/incidents/") || link == pages ||
+		ours := strings.HasPrefix(link, pages+"/incidents/") || strings.HasPrefix(link, pages+"/fixes/") || link == pages ||
 			strings.HasPrefix(link, "https://wiki.example.com/x") || link == web(d.Policy.Runbook)
 		if !ours {
 			t.Fatalf("%s leads to %q", which, link)

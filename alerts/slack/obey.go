@@ -24,6 +24,10 @@ func (v verb) action() string {
 		return "run"
 	case doRecheck:
 		return "re-check"
+	case doFreeze:
+		return "freeze fixes"
+	case doUnfreeze:
+		return "unfreeze fixes"
 	}
 	return ""
 }
@@ -33,6 +37,8 @@ func (o *order) object() string {
 	switch {
 	case o.What == "":
 		return ""
+	case o.frozen() == "" && (o.Verb == doFreeze || o.Verb == doUnfreeze):
+		return "all checks"
 	case o.Verb == doShow && !isIncident(o.What):
 		return "finding " + o.What
 	case o.Verb == doShow, o.Verb == doAck, o.Verb == doRecheck, o.Verb == doMuteOf, o.Verb == doUnmuteOf:
@@ -53,6 +59,12 @@ func (in *Inbound) obey(ctx context.Context, r *alerts.Request, a *asked) (reply
 		return in.show(ctx, o.What)
 	case doSources:
 		return in.sources(ctx)
+	case doPlans:
+		return in.plans(ctx)
+	case doFix:
+		return in.fix(ctx, o.What)
+	case doFreeze, doUnfreeze:
+		return in.freeze(ctx, o)
 	case doAck:
 		return in.acknowledge(ctx, r, o)
 	case doMute:

@@ -45,6 +45,10 @@ type Desk interface {
 	Run(ctx context.Context, check, key string) ([]Run, error)
 	// Recheck begins a run of an incident's check.
 	Recheck(ctx context.Context, incident string) ([]Run, error)
+	// FreezeFixes keeps all fixes from being made, or those of one check, until
+	// UnfreezeFixes; "" is all.
+	FreezeFixes(ctx context.Context, check, reason string) error
+	UnfreezeFixes(ctx context.Context, check string) error
 }
 
 // Book is what there is to be read: names, counts, states and times, and no value
@@ -55,6 +59,23 @@ type Book interface {
 	Incident(ctx context.Context, id string) (*alerts.Incident, error)
 	Finding(ctx context.Context, id string) (*FindingState, error)
 	Run(ctx context.Context, id string) (Run, error)
+	// Fixes are the plans of which something may still be made, the newest first,
+	// and what keeps fixes from being made.
+	Fixes(ctx context.Context) ([]PlanState, []StopState, error)
+}
+
+// PlanState is a plan of fixes of a check.
+type PlanState struct {
+	Check string
+	alerts.Plan
+	ExpiresAt time.Time // zero where it does not
+}
+
+// StopState keeps fixes from being made.
+type StopState struct {
+	Check  string // "" for all
+	Paused bool   // only those that Plumbline makes by itself
+	alerts.Stop
 }
 
 // CheckState is where a check stands.

@@ -37,6 +37,10 @@ const (
 	doAck       verb = "ack"
 	doMute      verb = "mute"
 	doUnmute    verb = "unmute"
+	doPlans     verb = "plans"
+	doFix       verb = "fix"
+	doFreeze    verb = "freeze"
+	doUnfreeze  verb = "unfreeze"
 	doSources   verb = "sources"
 	doLink      verb = "link"
 	doHelp      verb = "help"
@@ -45,28 +49,33 @@ const (
 	doUnmuteOf  verb = "unmute of incident"
 	untilGrows       = "until-grows"
 	shareFlag        = "--share"
+	allChecks        = "all"
 	longestMute      = 90 * 24 * time.Hour
 )
 
 // commands are what can be written after /plumbline, with their forms.
 func commands() map[verb]string {
 	return map[verb]string{
-		doStatus:  "status",
-		doCheck:   "check NAME",
-		doRun:     "run NAME [key KEY]",
-		doShow:    "show F-812 | I-204",
-		doAck:     "ack I-204 [note]",
-		doMute:    "mute NAME 2h [reason] | mute NAME until-grows [reason]",
-		doUnmute:  "unmute NAME",
-		doSources: "sources",
-		doLink:    "link",
-		doHelp:    "help",
+		doStatus:   "status",
+		doCheck:    "check NAME",
+		doRun:      "run NAME [key KEY]",
+		doShow:     "show F-812 | I-204",
+		doAck:      "ack I-204 [note]",
+		doMute:     "mute NAME 2h [reason] | mute NAME until-grows [reason]",
+		doUnmute:   "unmute NAME",
+		doPlans:    "plans",
+		doFix:      "fix NAME",
+		doFreeze:   "freeze NAME [reason] | freeze all [reason]",
+		doUnfreeze: "unfreeze NAME | unfreeze all",
+		doSources:  "sources",
+		doLink:     "link",
+		doHelp:     "help",
 	}
 }
 
 // verbs are the commands in the order in which help tells of them.
 func verbs() []verb {
-	return []verb{doStatus, doCheck, doRun, doShow, doAck, doMute, doUnmute, doSources, doLink, doHelp}
+	return []verb{doStatus, doCheck, doRun, doShow, doAck, doMute, doUnmute, doPlans, doFix, doFreeze, doUnfreeze, doSources, doLink, doHelp}
 }
 
 // parseOrder reads what stands after /plumbline. What cannot be read is an order
@@ -100,6 +109,8 @@ func parseOrder(text string) order {
 	switch o.Verb {
 	case doShow:
 		o.What = named(o.What)
+	case doFreeze:
+		o.Note = strings.Join(words, " ")
 	case doAck:
 		o.What = named(o.What)
 		o.Note = strings.Join(words, " ")
@@ -123,9 +134,9 @@ func parseOrder(text string) order {
 // arity is how many words follow a command; -1 is any number.
 func arity(v verb) (least, most int) {
 	switch v {
-	case doCheck, doShow, doUnmute:
+	case doCheck, doShow, doUnmute, doFix, doUnfreeze:
 		return 1, 1
-	case doRun, doAck:
+	case doRun, doAck, doFreeze:
 		return 1, -1
 	case doMute:
 		return 2, -1

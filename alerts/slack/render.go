@@ -42,7 +42,7 @@ func Render(d *alerts.Delivery, publicURL string) Message {
 	}
 	switch {
 	case d.Step == alerts.Reply && d.Incident != nil:
-		renderReply(&m, d)
+		renderReply(&m, d, publicURL)
 	case d.Step != alerts.Notice && d.Incident != nil:
 		renderRoot(&m, d, publicURL)
 	case d.Digest != nil:

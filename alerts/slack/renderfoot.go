@@ -69,7 +69,9 @@ func buttons(m *Message, d *alerts.Delivery, publicURL string) slack.Block {
 	}
 	if page := m.leads(incidentPage(publicURL, i.ID)); page != "" {
 		button(ActionOpen, "Open").URL = page
-		if i.Kind == alerts.Drift {
+		if plan := i.Facts.Live(); plan != nil {
+			button(ActionReviewFix, planLabel(plan)).URL = m.leads(planPage(publicURL, plan.ID))
+		} else if i.Kind == alerts.Drift {
 			button(ActionReviewFix, "Review fix").URL = m.leads(incidentPage(publicURL, i.ID) + "#fix")
 		}
 	}

@@ -5,11 +5,12 @@ import (
 	"slices"
 
 	"plumbline/alerts"
+	"plumbline/reconciler"
 )
 
 // renderReply writes the milestones that were not yet told as one message in the
 // incident's thread, the newest last.
-func renderReply(m *Message, d *alerts.Delivery) {
+func renderReply(m *Message, d *alerts.Delivery, publicURL string) {
 	const shown = 6
 	told := d.Milestones
 	var said []line
@@ -22,6 +23,13 @@ func renderReply(m *Message, d *alerts.Delivery) {
 	for i := range told {
 		said = append(said, milestoneLine(&told[i], d.Incident))
 	}
+	if plan := d.Incident.Facts.Live(); plan != nil && plan.State == reconciler.Waiting {
+		if page := m.leads(planPage(publicURL, plan.ID)); page != "" {
+			var l line
+			l.link(page, planLabel(plan))
+			said = append(said, l)
+		}
+	}
 	loud := slices.ContainsFunc(d.Milestones, func(s alerts.Milestone) bool {
 		switch s.Event {
 		case alerts.WasUnmuted: // a mute that ends at night wakes nobody where somebody is at it
@@ -29,7 +37,7 @@ func renderReply(m *Message, d *alerts.Delivery) {
 		case alerts.WasRegressed: // what comes and goes calls ever more seldom: the 1st, 2nd, 4th, 8th time
 			return d.Incident.Regressed&(d.Incident.Regressed-1) == 0
 		}
-		return s.Event == alerts.HasGrown || s.Event == alerts.WasRepeated
+		return s.Event == alerts.HasGrown || s.Event == alerts.WasRepeated || fixWakes(s.Event, d.Incident)
 	})
 	if loud && d.Muted == nil && d.Incident.State != alerts.Resolved && mention(d.Target.Mention) != "" {
 		m.Mention = d.Target.Mention
@@ -90,6 +98,9 @@ func happened(s *alerts.Milestone, i *alerts.Incident) string {
 	case alerts.WasResolved:
 		return "Resolved"
 	}
+	if fixed := fixHappened(s); fixed != "" {
+		return fixed
+	}
 	return visible(string(s.Event), longName)
 }
 
@@ -105,6 +116,9 @@ func sign(e alerts.Event) string {
 		return "🔕"
 	case alerts.WasResolved:
 		return "✅"
+	}
+	if fix := fixSign(e); fix != "" {
+		return fix
 	}
 	return "🔔"
 }

@@ -25,7 +25,7 @@ func renderRoot(m *Message, d *alerts.Delivery, publicURL string) {
 		m.Text += " " + mention(m.Mention)
 	}
 	m.Blocks = append(m.Blocks, headed(headline(d)), facts(d))
-	m.Blocks = append(m.Blocks, lines(story(d), listing(i))...)
+	m.Blocks = append(m.Blocks, lines(append(story(d), fixes(m, d, publicURL)...), listing(i))...)
 	m.Blocks = append(m.Blocks, footing(m, d, publicURL))
 	if i.State != alerts.Resolved {
 		m.Blocks = append(m.Blocks, buttons(m, d, publicURL))

@@ -6,6 +6,8 @@ import (
 	"plumbline/alerts"
 	"plumbline/checks"
 	"plumbline/drift"
+	"plumbline/reconciler"
+	"plumbline/sources"
 )
 
 // Sample is a delivery to show what messages look like.
@@ -46,7 +48,9 @@ func Samples(now time.Time) []Sample {
 		i.State, i.OpenedAt, i.ResolvedAt = alerts.Resolved, now.Add(-31*time.Minute), now
 		i.Facts = sampleFacts(0, now)
 		i.Facts.Fixed, i.Facts.Healed, i.Peak, i.Revision = 527, 3, 530, 12
-		i.Resolution = "530 findings in sync again after 31 min (527 fixed, 3 healed)"
+		i.Facts.FixedBy = []string{"P-77"}
+		i.Facts.Plans = []alerts.Plan{samplePlan(reconciler.Applied)}
+		i.Resolution = "530 findings in sync again after 31 min (527 fixed by plan P-77, 3 healed)"
 	}
 
 	first := sample("initial", alerts.Post, incident(func(*alerts.Incident) {}))
@@ -55,6 +59,10 @@ func Samples(now time.Time) []Sample {
 	muted.Delivery.Muted = &alerts.Mute{
 		Check: "basket-prices", Until: now.Add(4 * time.Hour), Actor: "ann", Reason: "the import is being repeated", At: now,
 	}
+	planned := sample("a plan waits for approval", alerts.Edit, incident(func(i *alerts.Incident) {
+		growing(i)
+		i.Facts.Plans, i.Revision = []alerts.Plan{samplePlan(reconciler.Waiting)}, 10
+	}))
 	ended := sample("resolved", alerts.Edit, incident(resolved))
 	back := sample("regressed", alerts.Edit, incident(func(i *alerts.Incident) {
 		i.Regressed, i.Told, i.Peak, i.Facts, i.Revision = 1, 3, 530, sampleFacts(3, opened), 15
@@ -67,7 +75,28 @@ func Samples(now time.Time) []Sample {
 		{Event: alerts.WasAcknowledged, At: now.Add(-9 * time.Minute), Actor: "ann", Counted: 412, Note: "looking at the price import"},
 		{Event: alerts.HasGrown, At: now, Counted: 1024},
 	}
-	return []Sample{first, grown, muted, ended, back, sampleBlind(now, target), thread, sampleDigest(now, target)}
+	fixing := sample("thread of a fix", alerts.Reply, incident(growing))
+	waiting, applied := samplePlan(reconciler.Waiting), samplePlan(reconciler.PartlyApplied)
+	fixing.Delivery.Milestones = []alerts.Milestone{
+		{Event: alerts.PlanBecame(waiting.State), At: now.Add(-8 * time.Minute), Actor: "ann", Counted: 530, Note: waiting.Words()},
+		{Event: alerts.PlanBecame(reconciler.Approved), At: now.Add(-5 * time.Minute), Actor: "bob", Counted: 530, Note: waiting.Words()},
+		{Event: alerts.PlanBecame(applied.State), At: now, Actor: "ann", Counted: 6, Note: applied.Words()},
+	}
+	return []Sample{first, grown, planned, muted, ended, back, sampleBlind(now, target), thread, fixing, sampleDigest(now, target)}
+}
+
+// samplePlan is a plan of 527 updates in a state.
+func samplePlan(state reconciler.PlanState) alerts.Plan {
+	p := alerts.Plan{ID: "P-77", Replica: "basket", State: state, By: "ann", Needs: 1, Kinds: map[sources.ChangeKind]int64{sources.Update: 527},
+		Counts: map[reconciler.ItemState]int64{reconciler.Pending: 527}}
+	switch state {
+	case reconciler.Applied:
+		p.ApprovedBy, p.BegunBy, p.Counts = []string{"bob"}, "ann", map[reconciler.ItemState]int64{reconciler.ItemVerified: 527}
+	case reconciler.PartlyApplied:
+		p.ApprovedBy, p.BegunBy = []string{"bob"}, "ann"
+		p.Counts = map[reconciler.ItemState]int64{reconciler.ItemVerified: 524, reconciler.ItemStale: 3}
+	}
+	return p
 }
 
 func sampleFacts(counted int64, opened time.Time) alerts.Facts {

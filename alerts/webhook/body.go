@@ -8,6 +8,8 @@ import (
 
 	"plumbline/alerts"
 	"plumbline/checks"
+	"plumbline/reconciler"
+	"plumbline/sources"
 )
 
 // The body of a delivery. docs/alerts.md describes every key, and a test compares
@@ -140,7 +142,8 @@ func incidentOf(d *alerts.Delivery, publicURL string) *Incident {
 		e.Since = e.Since.UTC()
 		facts.Edges = append(facts.Edges, e)
 	}
-	facts.Edges = orEmpty(facts.Edges)
+	facts.Edges, facts.FixedBy, facts.Plans = orEmpty(facts.Edges), orEmpty(facts.FixedBy), plansOf(facts.Plans)
+	facts.Frozen, facts.Paused = stopOf(facts.Frozen), stopOf(facts.Paused)
 	out := &Incident{
 		ID: i.ID, URL: linkTo(publicURL, i.ID), Kind: i.Kind, State: i.State, Revision: i.Revision,
 		OpenedAt: i.OpenedAt.UTC(), ChangedAt: i.ChangedAt.UTC(), ResolvedAt: moment(i.ResolvedAt), Resolution: i.Resolution,
@@ -151,6 +154,28 @@ func incidentOf(d *alerts.Delivery, publicURL string) *Incident {
 		out.Muted = &Mute{Until: moment(d.Muted.Until), Above: d.Muted.Above, By: d.Muted.Actor, Reason: d.Muted.Reason}
 	}
 	return out
+}
+
+func plansOf(list []alerts.Plan) []alerts.Plan {
+	all := []alerts.Plan{}
+	for _, p := range list {
+		p.ApprovedBy = orEmpty(p.ApprovedBy)
+		if p.Kinds == nil {
+			p.Kinds = map[sources.ChangeKind]int64{}
+		}
+		if p.Counts == nil {
+			p.Counts = map[reconciler.ItemState]int64{}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func stopOf(s *alerts.Stop) *alerts.Stop {
+	if s == nil {
+		return nil
+	}
+	return &alerts.Stop{By: s.By, Reason: s.Reason, At: s.At.UTC()}
 }
 
 func digestOf(d *alerts.Digest, publicURL string) *Digest {

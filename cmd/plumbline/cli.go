@@ -85,7 +85,7 @@ drift seen, 130 interrupted. With several checks 2 beats 1 beats 3 beats 0.`,
 		"configuration: a file, or a directory of *.yaml (default $PLUMBLINE_CONFIG, then plumbline.yaml)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.AddCommand(c.demoCommand(), c.initCommand(), c.validateCommand(), c.schemaCommand(), c.sourcesCommand(),
-		c.explainCommand(), c.runCommand(), c.diffCommand(), c.serveCommand(), c.incidentsCommand(), c.findingsCommand(), c.runsCommand(), c.alertsCommand(), c.userCommand(), c.tokenCommand(), c.auditCommand(),
+		c.explainCommand(), c.runCommand(), c.diffCommand(), c.serveCommand(), c.incidentsCommand(), c.findingsCommand(), c.fixCommand(), c.runsCommand(), c.alertsCommand(), c.userCommand(), c.tokenCommand(), c.auditCommand(),
 		c.doctorCommand(), c.versionCommand())
 	return root
 }

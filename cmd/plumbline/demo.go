@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"plumbline/access"
 	"plumbline/cmd/plumbline/service"
 	"plumbline/cmd/plumbline/terminal"
 	"plumbline/configs"
@@ -18,6 +21,7 @@ import (
 
 func (c *cli) demoCommand() *cobra.Command {
 	var dir, listen string
+	var people bool
 	var seed uint64
 	var duration time.Duration
 	cmd := &cobra.Command{
@@ -34,6 +38,7 @@ and no configuration, and runs until Ctrl-C.`,
 	f.Uint64Var(&seed, "seed", 0, "do the same as the demo that printed this seed")
 	f.DurationVar(&duration, "duration", 0, "end after this time (default at Ctrl-C)")
 	f.StringVar(&listen, "listen", "127.0.0.1:8080", "address of the dashboard; a free port beside it where that one is taken")
+	f.BoolVar(&people, "people", false, "have two people sign in: one drafts fixes, the other must approve them")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if duration < 0 {
 			return fmt.Errorf("--duration %s: want a time to come, such as 1m", duration)
@@ -41,8 +46,11 @@ and no configuration, and runs until Ctrl-C.`,
 		live := terminal.IsTerminal(c.stdout) && c.getenv("TERM") != "dumb"
 		o := demo.Options{Dir: dir, Seed: seed, Duration: duration, Interactive: live,
 			Color: live && c.getenv("NO_COLOR") == ""}
+		if people {
+			o.People = demoPeople()
+		}
 		o.Serve = func(ctx context.Context, path, dir string, watch func(ledger.Change)) (demo.Service, error) {
-			return c.serveDemo(ctx, path, dir, listen, watch)
+			return c.serveDemo(ctx, path, dir, listen, o.People, watch)
 		}
 		if live {
 			o.Width = terminal.Columns(c.stdout)
@@ -57,11 +65,14 @@ and no configuration, and runs until Ctrl-C.`,
 const demoProbes = 5 * time.Second
 
 // serveDemo audits the demo's shop and serves its dashboard.
-func (c *cli) serveDemo(ctx context.Context, path, dir, listen string, watch func(ledger.Change)) (demo.Service, error) {
+func (c *cli) serveDemo(ctx context.Context, path, dir, listen string, people []demo.Person, watch func(ledger.Change)) (demo.Service, error) {
 	load := func() (*configs.Config, error) {
 		return configs.Load(path, func(name string) (string, bool) {
-			if name == "SHOP_DIR" {
+			switch {
+			case name == "SHOP_DIR":
 				return dir, true
+			case name == "SHOP_APPROVALS" && len(people) > 0:
+				return "1", true
 			}
 			return c.lookupEnv(name)
 		}, os.ReadFile)
@@ -86,5 +97,19 @@ func (c *cli) serveDemo(ctx context.Context, path, dir, listen string, watch fun
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range people {
+		if _, err := s.Ledger().CreateAccount(ctx, p.Name, access.Role(p.Role), p.Password); err != nil {
+			return nil, errors.Join(fmt.Errorf("make the account of %s: %w", p.Name, err), s.Stop())
+		}
+	}
 	return s, nil
+}
+
+// demoPeople are who signs in to a demo that has people: who finds something and
+// drafts its fix, and who approves it. Their passwords are drawn each time.
+func demoPeople() []demo.Person {
+	return []demo.Person{
+		{Name: "olga", Role: string(access.Operator), Password: rand.Text()[:12]},
+		{Name: "anton", Role: string(access.Approver), Password: rand.Text()[:12]},
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"plumbline/auditor"
 	"plumbline/cmd/plumbline/report"
 	"plumbline/cmd/plumbline/service"
 	"plumbline/configs"
@@ -65,12 +66,26 @@ func (c *cli) client(ctx context.Context) (*client, error) {
 	}
 	actor := operator()
 	declared := service.Declare(config, c.now())
+	lens := drift.Lens{Masker: drift.NewMasker(l.MaskKey()), Scrub: c.scrub}
+	readers := newReaders(config, 0, nil)
 	handler, err := web.NewAPI(web.Options{Ledger: l, Declared: func() *web.Declared { return declared }, Version: thisBuild().Version, Now: c.now, Actor: &actor,
-		Lens: drift.Lens{Masker: drift.NewMasker(l.MaskKey()), Scrub: c.scrub}})
+		Desk: c.desk(config, l, readers, lens), Lens: lens})
 	if err != nil {
 		return nil, errors.Join(err, close())
 	}
-	return &client{do: inProcess(handler), base: "http://localhost", ledger: l, close: close, warnOfCheck: warn}, nil
+	closeAll := func() error {
+		c.close(readers)
+		return close()
+	}
+	return &client{do: inProcess(handler), base: "http://localhost", ledger: l, close: closeAll, warnOfCheck: warn}, nil
+}
+
+// desk is where this command acts on the ledger itself. Plans of fixes are then
+// drafted and applied by whoever asks, to their end.
+func (c *cli) desk(config *configs.Config, l *ledger.Ledger, readers *service.Readers, lens drift.Lens) *auditor.Desk {
+	fixes := auditor.NewFixes(auditor.Options{Ledger: l, Checks: service.Checks(config, l.MaskKey()), Hash: config.Hash(l.MaskKey()), Readers: readers.Find,
+		Lens: lens, Now: c.now, Fixing: service.NewFixing(func() *configs.Config { return config })})
+	return auditor.NewDesk(l, nil, c.now).Using(fixes)
 }
 
 // notConfigured says that a check is not configured, and what was probably meant;
@@ -227,7 +242,8 @@ func commandWords(next string) string {
 	all := regexp.MustCompile(`GET /api/v1/(runs|findings|incidents)\b`)
 	next = one.ReplaceAllString(next, "with plumbline $1 show $2")
 	next = all.ReplaceAllString(next, "plumbline $1 list")
-	return strings.NewReplacer("GET /api/v1/sources", "plumbline sources test", "GET /api/v1/checks", "plumbline validate",
+	next = regexp.MustCompile(`(GET|at) /api/v1/fixes/(P-[0-9]+)`).ReplaceAllString(next, "plumbline fix show $2")
+	return strings.NewReplacer("GET /api/v1/fixes", "plumbline fix list", "GET /api/v1/sources", "plumbline sources test", "GET /api/v1/checks", "plumbline validate",
 		"read /api/openapi.json, which says what may be asked", "look at what the command's --help says",
 		"ask /readyz", "run plumbline doctor").Replace(next)
 }

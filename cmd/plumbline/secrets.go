@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ func secretsOf(config *configs.Config, known ...string) (secrets, []string) {
 	all := append(slices.Clone(known), secretsIn(config.Ledger.Reveal())...)
 	for _, s := range config.Sources {
 		all = append(all, secretsIn(s.URL.Reveal())...)
+		all = append(all, secretsIn(s.FixURL.Reveal())...)
 	}
 	for _, secret := range wholeSecrets(config) {
 		all = append(all, spellings(secret.Reveal())...)
@@ -34,8 +36,9 @@ func secretsOf(config *configs.Config, known ...string) (secrets, []string) {
 	return secrets{strings.NewReplacer(pairs...)}, all
 }
 
-// wholeSecrets are texts of which nothing may be shown: tokens, keys, and the
-// addresses of webhooks, which let whoever knows them send.
+// wholeSecrets are texts of which nothing may be shown: tokens, keys, the
+// headers of requests for fixes, and the addresses of webhooks, which let whoever
+// knows them send.
 func wholeSecrets(config *configs.Config) []sources.Secret {
 	all := []sources.Secret{config.Access.AuditKey, config.Access.DataKey}
 	if s := config.Alerts.Slack; s != nil {
@@ -43,6 +46,13 @@ func wholeSecrets(config *configs.Config) []sources.Secret {
 	}
 	for _, w := range config.Alerts.Webhooks {
 		all = append(all, w.URL, w.Secret)
+	}
+	for _, replicas := range config.Fixes {
+		for _, policy := range replicas {
+			if policy.Request != nil {
+				all = slices.AppendSeq(all, maps.Values(policy.Request.Headers))
+			}
+		}
 	}
 	return all
 }

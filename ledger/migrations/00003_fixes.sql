@@ -2,6 +2,8 @@
 -- made. Times are milliseconds since 1970, 0 for none; documents are JSON in TEXT.
 
 -- +goose Up
+-- seal is a keyed hash of what a plan says and of its items' contents, all that
+-- never changes once it is drafted.
 CREATE TABLE plans (
     id            TEXT NOT NULL PRIMARY KEY,
     number        BIGINT NOT NULL UNIQUE,
@@ -34,15 +36,16 @@ CREATE TABLE plans (
     checklist     TEXT NOT NULL,
     term          BIGINT NOT NULL,
     worker        TEXT NOT NULL,
-    revision      BIGINT NOT NULL
+    revision      BIGINT NOT NULL,
+    seal          BYTEA NOT NULL
 );
 CREATE INDEX plans_of_check ON plans (check_name, number);
 CREATE INDEX plans_by_state ON plans (state, number);
 CREATE INDEX plans_expiring ON plans (expires_at) WHERE expires_at > 0;
 CREATE INDEX plans_old ON plans (ended_at) WHERE ended_at > 0;
 
--- seal is a keyed hash of the row and the plan's hash: an approval that was
--- written or changed by other hands does not count.
+-- seal is a keyed hash of the row: an approval that was written or changed by other
+-- hands does not count, nor one whose seal was taken off since its plan is over.
 CREATE TABLE plan_approvals (
     plan    TEXT NOT NULL,
     account TEXT NOT NULL,
@@ -55,7 +58,8 @@ CREATE TABLE plan_approvals (
 
 -- content is what the item's hash covers, and what its record looked like,
 -- encrypted; NULL once it was pruned. fields, now and statement are as they may
--- be shown. until_at is of the store's own clock, held_until of ours.
+-- be shown. until_at is of the store's own clock, held_until of ours. fixing says
+-- that its finding is in state fixing because of it.
 CREATE TABLE plan_items (
     plan       TEXT NOT NULL,
     n          BIGINT NOT NULL,
@@ -74,11 +78,12 @@ CREATE TABLE plan_items (
     worker     TEXT NOT NULL,
     term       BIGINT NOT NULL,
     ended_at   BIGINT NOT NULL,
+    fixing     BOOLEAN NOT NULL,
     PRIMARY KEY (plan, n)
 );
 CREATE INDEX plan_items_of_finding ON plan_items (finding, ended_at);
 CREATE INDEX plan_items_by_state ON plan_items (plan, state, n);
-CREATE INDEX plan_items_unseen ON plan_items (state, ended_at) WHERE state = 'applied' OR state = 'sent';
+CREATE INDEX plan_items_unseen ON plan_items (ended_at) WHERE fixing;
 
 -- check_name is "" for the freeze of all.
 CREATE TABLE freezes (

@@ -40,8 +40,10 @@ func TestConformanceOfLookupsAlone(t *testing.T) {
 const throughLine = sources.Secret("through the line")
 
 func harness(order memory.Order, raw bool) sourcetest.Harness {
-	store := memory.NewStore()
-	cable := &line{}
+	return harnessOf(memory.NewStore(), &line{}, order, raw)
+}
+
+func harnessOf(store *memory.Store, cable *line, order memory.Order, raw bool) sourcetest.Harness {
 	h := sourcetest.Harness{
 		Adapter: "memory",
 		URL:     "memory",

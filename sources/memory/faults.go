@@ -9,10 +9,10 @@ import (
 	"plumbline/sources"
 )
 
-// Read is one call of a source's methods.
+// Read is one call of a source's methods, a write among them.
 type Read struct {
 	N       int    // the how manieth of this source, from 1
-	Op      string // lookup, scan, split, count, describe, explain or probe
+	Op      string // lookup, scan, split, count, describe, explain, probe, preflight, look, become or write
 	Dataset *sources.Dataset
 }
 
@@ -26,6 +26,10 @@ type Fault struct {
 	After int
 	// Hang lets the read wait until its context ends, and return the context's error.
 	Hang bool
+	// Freeze stops a write, once it has looked at its record and before it changes
+	// it, until the channel is closed, as a process is stopped: it holds its lock
+	// all the while, and hears of nothing.
+	Freeze <-chan struct{}
 }
 
 // Faults decides about each read; nil means that nothing befalls it. It may

@@ -19,8 +19,16 @@ func offer(s *source, w Without) sources.Source {
 	)
 	base := struct{ sources.Source }{s}
 	switch {
-	case !w.Scan && !w.Split && !w.Describe && !w.Extras:
+	case !w.Scan && !w.Split && !w.Describe && !w.Extras && !w.Write:
 		return s
+	case !w.Scan && !w.Split && !w.Describe && !w.Extras:
+		return struct {
+			sources.Source
+			scan
+			split
+			desc
+			extras
+		}{s, s, s, s, s}
 	case !w.Scan && !w.Split && !w.Describe:
 		return struct {
 			sources.Source

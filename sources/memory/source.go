@@ -21,6 +21,8 @@ type Config struct {
 	Faults Faults
 	// Connections bounds how many reads run at once; 0 means 4.
 	Connections int
+	// Writable lets Write change rows.
+	Writable bool
 }
 
 // Without says which optional interfaces a source lacks.
@@ -29,6 +31,7 @@ type Without struct {
 	Split    bool // no sources.Splitter
 	Describe bool // no sources.Describer
 	Extras   bool // no sources.Counter, Explainer and Prober
+	Write    bool // no sources.Writer; one that lacks anything else has none either
 }
 
 // Source reads the store. Many sources may read one store.
@@ -53,21 +56,29 @@ func (s *source) Close() error { return nil }
 // read runs one call: it waits for a connection, meets its fate, and looks at
 // the store as it is at one moment.
 func (s *source) read(ctx context.Context, op string, d *sources.Dataset, do func(c *compiled, f *fate) error) error {
+	return s.readIn(ctx, op, d, false, do)
+}
+
+// readIn is read, in peace where nobody may be changing the store meanwhile.
+func (s *source) readIn(ctx context.Context, op string, d *sources.Dataset, peace bool, do func(c *compiled, f *fate) error) error {
 	select {
 	case s.connections <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-s.connections }()
-	f := &fate{}
-	if s.config.Faults != nil {
-		f.fault = s.config.Faults(ctx, Read{N: int(s.reads.Add(1)), Op: op, Dataset: d})
-	}
+	f := s.fate(ctx, op, d)
 	if err := f.begin(ctx); err != nil {
 		return err
 	}
 	if d == nil {
 		return do(nil, f)
+	}
+	if peace {
+		if err := s.store.reserve(ctx); err != nil {
+			return err
+		}
+		defer s.store.release()
 	}
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
@@ -76,6 +87,14 @@ func (s *source) read(ctx context.Context, op string, d *sources.Dataset, do fun
 		return sources.Final(err)
 	}
 	return do(c, f)
+}
+
+// fate decides what befalls one call.
+func (s *source) fate(ctx context.Context, op string, d *sources.Dataset) *fate {
+	if s.config.Faults == nil {
+		return &fate{}
+	}
+	return &fate{fault: s.config.Faults(ctx, Read{N: int(s.reads.Add(1)), Op: op, Dataset: d})}
 }
 
 // compiled is a dataset with its names resolved.

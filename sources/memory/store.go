@@ -1,5 +1,5 @@
-// Package memory is the reference adapter: tables of values in memory, read
-// through the whole contract of package sources. It is for tests. A test puts
+// Package memory is the reference adapter: tables of values in memory, read and
+// written through the whole contract of package sources. It is for tests. A test puts
 // and deletes rows at any time, chooses the order in which a table is scanned
 // and what a source offers, and makes reads wait or fail (see Config.Faults).
 //
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"plumbline/sources"
 )
@@ -19,6 +20,8 @@ type Store struct {
 	mu         sync.RWMutex
 	tables     map[string]*table
 	predicates map[string]Predicate
+	clock      func() time.Time
+	changing   chan struct{} // held by whoever changes rows, from before he looks
 }
 
 // Predicate is a condition on a row; get returns a field by name or dotted path.
@@ -36,6 +39,8 @@ type Table struct {
 	Index []string
 	// Order is the order in which the table is scanned.
 	Order Order
+	// Hazards are what a write would touch beyond its record, as Preflight names it.
+	Hazards []sources.Hazard
 }
 
 // Column is one column and what the table declares about it. The store keeps
@@ -43,6 +48,9 @@ type Table struct {
 type Column struct {
 	Name string
 	sources.FieldType
+	// Convert is what the store makes of a value that Become assigns, or an error
+	// where it cannot take it; nil keeps every value as it is.
+	Convert func(sources.Value) (sources.Value, error)
 }
 
 // Order is the order in which a table is scanned. The zero Order is that of
@@ -81,7 +89,7 @@ type row struct {
 
 // NewStore makes an empty store.
 func NewStore() *Store {
-	return &Store{tables: map[string]*table{}, predicates: map[string]Predicate{}}
+	return &Store{tables: map[string]*table{}, predicates: map[string]Predicate{}, changing: make(chan struct{}, 1)}
 }
 
 // Create makes an empty table, in place of one of that name. It panics on a
@@ -117,6 +125,8 @@ func (s *Store) Put(name string, values ...sources.Value) { s.PutRow(name, Row{V
 
 // PutRow is Put for a row that cannot be read.
 func (s *Store) PutRow(name string, r Row) {
+	s.changing <- struct{}{}
+	defer s.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.table(name)
@@ -139,6 +149,8 @@ func (s *Store) PutRow(name string, r Row) {
 
 // Delete removes every row for which p holds and returns how many.
 func (s *Store) Delete(name string, p Predicate) int {
+	s.changing <- struct{}{}
+	defer s.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.table(name)
@@ -154,6 +166,46 @@ func (s *Store) Delete(name string, p Predicate) int {
 		t.version++
 	}
 	return before - len(t.rows)
+}
+
+// Update changes the values of every row for which p holds, in one step, and
+// returns how many. to is asked for each column's value. Unique columns stay.
+func (s *Store) Update(name string, p Predicate, to func(column string, v sources.Value) sources.Value) (n int) {
+	s.changing <- struct{}{}
+	defer s.release()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.table(name)
+	for _, r := range slices.Clone(t.rows) {
+		if !p(func(field string) sources.Value { return t.get(r, field) }) {
+			continue
+		}
+		is := &row{Row: Row{Values: make([]sources.Value, len(t.Columns)), Unreadable: r.Unreadable, Skipped: r.Skipped}}
+		for i, c := range t.Columns {
+			is.Values[i] = to(c.Name, r.Values[i])
+			is.size += size(is.Values[i])
+		}
+		t.replace(r, is)
+		n++
+	}
+	return n
+}
+
+// Changes is how many changes were made to a table, whoever made them.
+func (s *Store) Changes(name string) int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return int64(s.table(name).version)
+}
+
+// Columns are the names of a table's columns.
+func (s *Store) Columns(name string) (names []string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, c := range s.table(name).Columns {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // Rows returns the rows of a table in the order in which they were put.

@@ -23,7 +23,8 @@ type builder struct {
 	wanted map[string]struct{}
 
 	records   []sources.Record
-	marks     []mark // of each record; only where there are conditions
+	marked    bool   // marks are wanted, conditions or not
+	marks     []mark // of each record; only where there are conditions, or they are wanted
 	documents int
 	bytes     int
 	next      *place // where the page ends so far
@@ -127,7 +128,7 @@ func (b *builder) keep(f *fields, m mark) {
 		r.Fields = f.values[keys+ids : end : end]
 	}
 	b.records = append(b.records, r)
-	if b.p.where != nil || b.p.deletedWhen != nil {
+	if b.marked || b.p.where != nil || b.p.deletedWhen != nil {
 		m.id = identity(m.raw)
 		m.raw.Data = []byte(m.id[1:])
 		b.marks = append(b.marks, m)

@@ -3,6 +3,7 @@ package mongodb
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -96,10 +97,11 @@ func (s *source) run(ctx context.Context, database string, command bson.D) (bson
 	return raw, s.failed(ctx, err)
 }
 
-// bounded adds the statement timeout and the read concern to a command.
+// bounded adds the statement timeout and, to a command that has none, the read concern.
 func (s *source) bounded(command bson.D, plain bool) bson.D {
 	out := append(command[:len(command):len(command)], s.timeout())
-	if name := command[0].Key; plain || name != "find" && name != "aggregate" {
+	concerned := slices.ContainsFunc(command, func(e bson.E) bool { return e.Key == "readConcern" })
+	if name := command[0].Key; plain || concerned || name != "find" && name != "aggregate" {
 		return out
 	}
 	if level := s.options.ReadConcern.Level; level != "" {

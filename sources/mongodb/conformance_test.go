@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -17,12 +18,18 @@ import (
 
 func TestConformance(t *testing.T) {
 	shop := newShop(t)
+	sourcetest.Run(t, shop.harness(t))
+}
+
+// harness is the shop in the suite's hands.
+func (s *shop) harness(t *testing.T) sourcetest.Harness {
+	shop := s
 	open, holds := Open, holds
 	if !shop.takesAnyText() {
 		t.Log("the server takes valid UTF-8 alone, unlike mongod: it is sent no other text")
 		open, holds = openUTF8, holdsUTF8
 	}
-	sourcetest.Run(t, sourcetest.Harness{
+	return sourcetest.Harness{
 		Adapter:  "mongodb",
 		Open:     open,
 		URL:      shop.url(),
@@ -62,7 +69,7 @@ func TestConformance(t *testing.T) {
 			sourcetest.CannotDeliverRaw: "equal numbers have several spellings in BSON, and documents any order of members",
 			sourcetest.CannotMissFields: "a collection has no schema: a field that no sampled document has is a warning",
 		},
-	})
+	}
 }
 
 func holds(v sources.Value) string {
@@ -77,7 +84,7 @@ func holds(v sources.Value) string {
 }
 
 func holdsUTF8(v sources.Value) string {
-	if !utf8.ValidString(v.AsText()) && v.Kind() == sources.KindText {
+	if notUTF8(v) {
 		return "the server takes valid UTF-8 alone"
 	}
 	return holds(v)
@@ -96,9 +103,30 @@ func openUTF8(o sources.Options) (sources.Source, error) {
 
 func (s utf8Source) Lookup(ctx context.Context, d *sources.Dataset, keys []sources.Key, after sources.Position, limit sources.Limit) (sources.Page, error) {
 	keys = slices.DeleteFunc(slices.Clone(keys), func(k sources.Key) bool {
-		return slices.ContainsFunc(k, func(v sources.Value) bool { return v.Kind() == sources.KindText && !utf8.ValidString(v.AsText()) })
+		return slices.ContainsFunc(k, notUTF8)
 	})
 	return s.source.Lookup(ctx, d, keys, after, limit)
+}
+
+func (s utf8Source) Look(ctx context.Context, d *sources.Dataset, key, id sources.Key, how sources.Looking) (*sources.Image, error) {
+	if slices.ContainsFunc(key, notUTF8) {
+		now, err := s.clock(ctx)
+		return &sources.Image{ReadAt: now}, err
+	}
+	return s.source.Look(ctx, d, key, id, how)
+}
+
+func (s utf8Source) Become(ctx context.Context, d *sources.Dataset, before *sources.Image, set []sources.Assignment) (*sources.Image, error) {
+	for _, a := range set {
+		if notUTF8(a.Value) {
+			return nil, sources.Final(errors.New("the server takes valid UTF-8 alone"))
+		}
+	}
+	return s.source.Become(ctx, d, before, set)
+}
+
+func notUTF8(v sources.Value) bool {
+	return v.Kind() == sources.KindText && !utf8.ValidString(v.AsText())
 }
 
 func filterText(t testing.TB, filter bson.D) string {

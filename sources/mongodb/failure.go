@@ -18,7 +18,10 @@ const (
 	codeCommandNotFound               = 59
 	codeInvalidOptions                = 72
 	codeCommandNotSupported           = 115
+	codeNotAReplicaSet                = 123
+	codeInvalid                       = 121 // a validator refused it
 	codeReadConcernMajorityNotEnabled = 148
+	codeDuplicateKey                  = 11000
 	codeEmptyBounds                   = 51175 // min is not below max
 )
 

@@ -184,16 +184,20 @@ func (b *builder) judgingStages(ids bson.A, asked bson.D) bson.A {
 	if b.shape.projection != nil {
 		read = bson.A{doc("$project", b.shape.projection)}
 	}
-	return judging(bson.A{doc("$match", these)}, read, asked, func(condition any) bson.A {
-		var stages bson.A
-		projection := doc("_id", int32(1))
-		for i, step := range b.p.steps() {
-			name := reservedName + strconv.Itoa(i)
-			stages = append(stages, doc("$unwind", bson.D{{Key: "path", Value: "$" + step}, {Key: "includeArrayIndex", Value: name}}))
-			projection = append(projection, bson.E{Key: name, Value: int32(1)})
-		}
-		return append(stages, doc("$match", condition), doc("$project", projection))
-	})
+	return judging(bson.A{doc("$match", these)}, read, asked, b.p.satisfying)
+}
+
+// satisfying are the stages that put out, of the documents that come, the _id and
+// the indexes in the unwound arrays of each record for which a condition holds.
+func (p *dataset) satisfying(condition any) bson.A {
+	var stages bson.A
+	projection := doc("_id", int32(1))
+	for i, step := range p.steps() {
+		name := reservedName + strconv.Itoa(i)
+		stages = append(stages, doc("$unwind", bson.D{{Key: "path", Value: "$" + step}, {Key: "includeArrayIndex", Value: name}}))
+		projection = append(projection, bson.E{Key: name, Value: int32(1)})
+	}
+	return append(stages, doc("$match", condition), doc("$project", projection))
 }
 
 // take notes a document for which the condition holds: its _id and, where it was

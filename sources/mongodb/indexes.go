@@ -18,6 +18,8 @@ type index struct {
 	// usable: it holds every document (but perhaps those without its fields), and
 	// the planner may take it for conditions of equality.
 	usable bool
+	// expires: the server deletes documents by it.
+	expires bool
 }
 
 // indexes lists a collection's indexes.
@@ -43,6 +45,8 @@ func indexOf(d bsoncore.Document) (index, error) {
 			})
 		case "unique":
 			i.unique, _ = v.BooleanOK()
+		case "expireAfterSeconds":
+			i.expires = true
 		case "hidden":
 			if hidden, _ := v.BooleanOK(); hidden {
 				i.usable = false

@@ -6,8 +6,12 @@
 // of _id they mix; aggregations and views have no index and are sorted by the
 // server for every page.
 //
-// Only find, aggregate and commands that describe are ever sent, with the
-// statement timeout as maxTimeMS. No session or transaction is needed.
+// To read, only find, aggregate and commands that describe are ever sent, with
+// the statement timeout as maxTimeMS, and no pipeline that writes: the server has
+// no sessions that only read, so beyond that its roles must keep us from writing.
+// A source opened with Options.Writable may also change single documents, each by
+// one command that carries all of its own conditions; see Write. No session or
+// transaction is needed.
 package mongodb
 
 import (
@@ -121,7 +125,7 @@ func (s *source) clientOptions() (*options.ClientOptions, error) {
 	if o.ReadConcern == nil {
 		o.SetReadConcern(readconcern.Majority())
 	}
-	if o.ReadPreference == nil {
+	if o.ReadPreference == nil || s.limits.Writable { // what is written is looked at where it is written
 		o.SetReadPreference(readpref.Primary())
 	}
 	if err := o.Validate(); err != nil {

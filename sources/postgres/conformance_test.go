@@ -23,9 +23,11 @@ func TestConformanceUnderALinguisticCollation(t *testing.T) {
 	conform(t, d)
 }
 
-func conform(t *testing.T, d *database) {
+func conform(t *testing.T, d *database) { sourcetest.Run(t, harness(d)) }
+
+func harness(d *database) sourcetest.Harness {
 	user := url.UserPassword(d.url.User.Username(), "hidden!word")
-	sourcetest.Run(t, sourcetest.Harness{
+	return sourcetest.Harness{
 		Adapter: "postgres",
 		Open:    Open,
 		URL:     d.as(user),
@@ -66,7 +68,7 @@ func conform(t *testing.T, d *database) {
 			"postgres://reader:hidden%21word@127.0.0.1/shop?sslmode=hidden!word", "postgres://127.0.0.1/shop?sslmode=no&password=hidden!word"},
 		Secrets: []string{"hidden%21word", "hidden!word"},
 		Cannot:  map[sourcetest.Ability]string{sourcetest.CannotMixKinds: "a column has one type"},
-	})
+	}
 }
 
 // load makes a table of the suite.

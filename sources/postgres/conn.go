@@ -1,8 +1,8 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,20 +29,25 @@ const cancelAgain = 100 * time.Millisecond
 type conn struct {
 	pg    *pgconn.PgConn
 	wire  *wire
-	begin string // how every transaction begins
+	begin string // how every transaction that reads begins
+	local string // the settings that a transaction makes for itself; "" where the session's hold
 	used  time.Time
 
 	broken bool // not to be used again
 	hungUp bool // … because the server or the network cut it
 }
 
+// beginReading begins a transaction that reads. A policy that would hide rows
+// from our role is an error: hidden rows would look missing. Each statement sees
+// what was committed when it began, also behind one that waited for a lock.
+const beginReading = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL row_security = off"
+
 // dial connects. With perTransaction the session is asked for nothing but its
 // name, and each transaction makes its own settings.
 func dial(ctx context.Context, config *pgconn.Config, perTransaction bool) (*conn, error) {
-	// A policy that would hide rows from our role is an error: hidden rows would look missing.
-	begin := "BEGIN READ ONLY; SET LOCAL row_security = off"
+	local := ""
 	if perTransaction {
-		begin += "; " + setLocal(config.RuntimeParams)
+		local = "; " + setLocal(config.RuntimeParams)
 		config = config.Copy()
 		maps.DeleteFunc(config.RuntimeParams, func(name, _ string) bool { return !forConnecting(name) })
 	}
@@ -52,7 +57,7 @@ func dial(ctx context.Context, config *pgconn.Config, perTransaction bool) (*con
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{pg: pg, wire: newWire(pg.Conn()), begin: begin, used: time.Now()}
+	c := &conn{pg: pg, wire: newWire(pg.Conn()), begin: beginReading + local, local: local, used: time.Now()}
 	if n := pg.Frontend().ReadBufferLen(); n > 0 {
 		c.close()
 		return nil, fmt.Errorf("the server sent %d bytes that nobody asked for", n)
@@ -136,21 +141,26 @@ func (c *conn) request(st *statement) ([]byte, error) {
 	if st.setup != "" {
 		begin += "; " + st.setup
 	}
-	parse := pgproto3.Parse{Query: st.text}
-	bind := pgproto3.Bind{ResultFormatCodes: st.formats}
-	for _, p := range st.params {
-		parse.ParameterOIDs = append(parse.ParameterOIDs, p.typ)
-		bind.Parameters = append(bind.Parameters, []byte(p.text))
-	}
+	parse, bind := st.messages()
 	var out []byte
 	var err error
-	for _, m := range []pgproto3.FrontendMessage{&pgproto3.Query{String: begin}, &parse, &bind,
+	for _, m := range []pgproto3.FrontendMessage{&pgproto3.Query{String: begin}, parse, bind,
 		&pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{}, &pgproto3.Query{String: "COMMIT"}} {
 		if out, err = m.Encode(out); err != nil {
 			return nil, fmt.Errorf("write the statement: %w", err)
 		}
 	}
 	return out, nil
+}
+
+// messages parse a statement and bind its parameters.
+func (st *statement) messages() (*pgproto3.Parse, *pgproto3.Bind) {
+	parse, bind := &pgproto3.Parse{Query: st.text}, &pgproto3.Bind{ResultFormatCodes: st.formats}
+	for _, p := range st.params {
+		parse.ParameterOIDs = append(parse.ParameterOIDs, p.typ)
+		bind.Parameters = append(bind.Parameters, []byte(p.text))
+	}
+	return parse, bind
 }
 
 // The answers to a request end with ReadyForQuery: BEGIN's, the statement's, COMMIT's.
@@ -171,7 +181,7 @@ func (c *conn) exchange(st *statement) (*result, error) {
 		c.broken, c.hungUp = true, true
 		return nil, fmt.Errorf("write to the server: %w", err)
 	}
-	a := &answer{statement: st, wire: c.wire, stop: func() {
+	a := &answer{statement: st, wire: c.wire, last: answersDone, stop: func() {
 		c.broken = true
 		c.interrupt()
 	}}
@@ -203,14 +213,16 @@ type answer struct {
 	stop      func()
 
 	result   result
-	at       int
+	at, last int  // of its ReadyForQuery: which comes next, and after which it ends
+	status   byte // of the transaction: T where one is open, E where it failed, I where there is none
+	tag      string
 	failure  *pgconn.PgError
 	complete bool
 	changed  bool
 }
 
 func (a *answer) read() error {
-	for a.at < answersDone {
+	for a.at < a.last {
 		kind, length, err := a.wire.header()
 		if err != nil {
 			return err
@@ -273,8 +285,12 @@ func (a *answer) message(kind byte, length int) error {
 	switch kind {
 	case 'Z':
 		a.at++
+		if len(body) > 0 {
+			a.status = body[0]
+		}
 	case 'C':
 		a.complete = a.complete || a.at == answerStatement
+		a.tag = string(bytes.TrimRight(body, "\x00"))
 	case 'T':
 		if a.at == answerStatement {
 			return a.describe(body)
@@ -306,37 +322,4 @@ func (a *answer) describe(body []byte) error {
 	}
 	a.changed = a.statement.types != nil && !slices.Equal(types, a.statement.types)
 	return nil
-}
-
-// textStatement is a catalogue query: its parameters and results are texts.
-func textStatement(query string, params []string) *statement {
-	st := &statement{text: query}
-	for _, p := range params {
-		st.params = append(st.params, param{text: p})
-	}
-	return st
-}
-
-// texts returns the rows of a result in text format, null as "".
-func (r *result) texts() [][]string {
-	rows := make([][]string, len(r.ends))
-	start := 0
-	for i, end := range r.ends {
-		for row := r.data[start:end]; len(row) > 0; {
-			var column []byte
-			column, row, _ = cutColumn(row)
-			rows[i] = append(rows[i], string(column))
-		}
-		start = end
-	}
-	return rows
-}
-
-// cutColumn takes the first column off a row; null is true where it has no value.
-func cutColumn(row []byte) (column, rest []byte, null bool) {
-	n := int32(binary.BigEndian.Uint32(row))
-	if n < 0 {
-		return nil, row[4:], true
-	}
-	return row[4 : 4+n], row[4+n:], false
 }

@@ -26,7 +26,8 @@ type plan struct {
 	types  map[string]sources.FieldType
 	served
 
-	rowBytes atomic.Int64 // average of the last page, to size the next one's memory
+	rowBytes atomic.Int64           // average of the last page, to size the next one's memory
+	layout   atomic.Pointer[layout] // of what is written to
 }
 
 // fieldSource is where a field's value comes from.

@@ -1,8 +1,9 @@
-// Package postgres reads PostgreSQL 13 and later.
+// Package postgres reads PostgreSQL 13 and later, and writes single records to it.
 //
-// Every statement travels alone: BEGIN READ ONLY with row
+// Every statement that reads travels alone: BEGIN READ ONLY with row
 // security off, the statement with its parameters, COMMIT, all sent at once and
-// answered at once. Nothing is prepared, held or set beyond that transaction, so
+// answered at once. A change travels in three steps, so that what it did is judged
+// before it is committed (see transaction). Nothing is prepared, held or set beyond that transaction, so
 // a pooler between us and the server (PgBouncer in transaction mode) does no harm.
 //
 // Rows are taken from the connection as the server's own binary bytes, into one
@@ -25,7 +26,7 @@ func Open(o sources.Options) (sources.Source, error) {
 	if err != nil {
 		return nil, sources.Final(fmt.Errorf("source %s: %w", o.Name, err))
 	}
-	return &source{pool: newPool(config, o), plans: map[*sources.Dataset]*plan{}}, nil
+	return &source{pool: newPool(config, o), writable: o.Writable, plans: map[*sources.Dataset]*plan{}}, nil
 }
 
 // maxPlans bounds how many datasets are remembered: one that is forgotten is
@@ -34,7 +35,8 @@ const maxPlans = 1000
 
 // source is an opened PostgreSQL database. It offers everything a source may offer.
 type source struct {
-	pool *pool
+	pool     *pool
+	writable bool
 
 	mu    sync.Mutex
 	plans map[*sources.Dataset]*plan
@@ -47,6 +49,7 @@ var (
 	_ sources.Describer = (*source)(nil)
 	_ sources.Explainer = (*source)(nil)
 	_ sources.Prober    = (*source)(nil)
+	_ sources.Writer    = (*source)(nil)
 )
 
 // Close closes the connections that are idle; those in use close when their

@@ -18,19 +18,7 @@ import (
 // from a seed that is logged; PLUMBLINE_TEST_SEED repeats one.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if s := os.Getenv("PLUMBLINE_TEST_SEED"); s != "" {
-		parsed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("PLUMBLINE_TEST_SEED: %v", err)
-		}
-		seed = parsed
-	}
-	t.Logf("conformance: %s, seed %d (PLUMBLINE_TEST_SEED=%d repeats it)", h.Adapter, seed, seed)
-	for ability, why := range h.Cannot {
-		t.Logf("conformance: %s cannot %s: %s", h.Adapter, ability, why)
-	}
-	s := &suite{Harness: h, random: rand.New(rand.NewPCG(seed, 0)), shapes: map[string]*fixture{}, told: map[string]bool{}}
+	s := newSuite(t, h)
 	s.checkHarness(t)
 	s.source = s.open(t, sources.Options{Name: h.Adapter, URL: h.URL, Connections: 4})
 	cases := []struct {
@@ -76,6 +64,24 @@ func Run(t *testing.T, h Harness) {
 		t.Errorf("close: %v", err)
 	}
 	t.Run("no error shows a secret", s.testSecrets)
+}
+
+// newSuite chooses the seed and says what the adapter cannot.
+func newSuite(t *testing.T, h Harness) *suite {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if s := os.Getenv("PLUMBLINE_TEST_SEED"); s != "" {
+		parsed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("PLUMBLINE_TEST_SEED: %v", err)
+		}
+		seed = parsed
+	}
+	t.Logf("conformance: %s, seed %d (PLUMBLINE_TEST_SEED=%d repeats it)", h.Adapter, seed, seed)
+	for ability, why := range h.Cannot {
+		t.Logf("conformance: %s cannot %s: %s", h.Adapter, ability, why)
+	}
+	return &suite{Harness: h, random: rand.New(rand.NewPCG(seed, 0)), shapes: map[string]*fixture{}, told: map[string]bool{}}
 }
 
 // suite is one Run.

@@ -19,7 +19,8 @@ type Wire struct {
 	clients int
 	peak    int
 	cutting bool
-	left    int // bytes that may still come from the store, while cutting
+	left    int // bytes that may still come from the store, while cutting or freezing
+	freezes bool
 	blocked bool
 	closed  bool
 }
@@ -56,11 +57,19 @@ func (w *Wire) Block() {
 	w.blocked = true
 }
 
+// Freeze implements Freezer.
+func (w *Wire) Freeze(after int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.freezes, w.left = true, after
+	w.blocked = after <= 0
+}
+
 // Mend implements Line.
 func (w *Wire) Mend() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cutting, w.blocked = false, false
+	w.cutting, w.freezes, w.blocked = false, false, false
 	w.changed.Broadcast()
 }
 
@@ -189,6 +198,12 @@ func (w *Wire) allow(n int, fromStore bool) int {
 	defer w.mu.Unlock()
 	for w.blocked && !w.closed {
 		w.changed.Wait()
+	}
+	if fromStore && w.freezes { // what has come so far is let through, and nothing after it
+		if w.left -= n; w.left <= 0 {
+			w.blocked = true
+		}
+		return n
 	}
 	if !fromStore || !w.cutting {
 		return n

@@ -120,9 +120,9 @@ func findQuery(r reading, d *sources.Dataset) (*object, error) {
 
 func (o *object) readColumns(r reading, strict bool) error {
 	primary := 0
-	text := "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?, ?) WHERE hidden <> 1"
+	text := "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?, ?) WHERE hidden <> 1"
 	err := r.each(text, []any{o.name, o.schema}, func(v []any) (bool, error) {
-		c := column{name: v[0].(string), notNull: v[2] == int64(1)}
+		c := column{name: v[0].(string), notNull: v[2] == int64(1), generated: o.table && v[4] != int64(0)}
 		c.declare(v[1].(string), strict, !o.table)
 		if v[3] != int64(0) {
 			if primary++; strings.EqualFold(c.declared, "INTEGER") && o.table && !o.wr {

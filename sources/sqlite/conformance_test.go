@@ -24,7 +24,13 @@ func TestConformance(t *testing.T) {
 }
 
 func harness(t *testing.T, mode string) sourcetest.Harness {
-	file := filepath.Join(t.TempDir(), "shop %20 ü.db")
+	h, _ := harnessOf(t, mode)
+	return h
+}
+
+// harnessOf is a harness and the file that it is of.
+func harnessOf(t *testing.T, mode string) (h sourcetest.Harness, file string) {
+	file = filepath.Join(t.TempDir(), "shop %20 ü.db")
 	db := create(t, file)
 	run(t, db, "PRAGMA journal_mode="+mode)
 	missing := filepath.Join(t.TempDir(), "missing.db")
@@ -62,7 +68,7 @@ func harness(t *testing.T, mode string) sourcetest.Harness {
 			sourcetest.CannotCut:        "a file has no line to cut; see TestTruncatedFileIsAnErrorAndNoShortPage",
 			sourcetest.CannotDeliverRaw: "a value's storage class would be no part of raw bytes, so equal bytes would not mean equal values",
 		},
-	}
+	}, file
 }
 
 func fileURL(file string) sources.Secret {

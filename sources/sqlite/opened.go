@@ -20,8 +20,17 @@ type opened struct {
 	number int64 // 1 for the first, and one more for each that replaces it
 	files  []os.FileInfo
 	db     *sql.DB
-	users  int  // reads under way
-	left   bool // the paths lead elsewhere: the last user closes it
+	// writing are the connections that may write; nil unless the source may.
+	writing *sql.DB
+	users   int  // reads and writes under way
+	left    bool // the paths lead elsewhere: the last user closes it
+}
+
+func (o *opened) close() error {
+	if o.writing == nil {
+		return o.db.Close()
+	}
+	return errors.Join(o.db.Close(), o.writing.Close())
 }
 
 // enter opens what the paths lead to now, unless it is open. Whoever enters leaves.
@@ -50,12 +59,20 @@ func (s *source) enter() (*opened, error) {
 	}
 	if s.present == nil {
 		s.last++
-		s.present = &opened{number: s.last, files: files, db: sql.OpenDB(connecting{s.connector, s.location, files})}
-		s.present.db.SetMaxOpenConns(s.options.Connections)
-		s.present.db.SetMaxIdleConns(s.options.Connections)
+		s.present = &opened{number: s.last, files: files, db: s.connections(connecting{s.connector, s.location, files, false})}
+		if s.writing != nil {
+			s.present.writing = s.connections(connecting{s.writing, s.location, files, true})
+		}
 	}
 	s.present.users++
 	return s.present, nil
+}
+
+func (s *source) connections(c connecting) *sql.DB {
+	db := sql.OpenDB(c)
+	db.SetMaxOpenConns(s.options.Connections)
+	db.SetMaxIdleConns(s.options.Connections)
+	return db
 }
 
 // leave ends what enter began.
@@ -63,7 +80,7 @@ func (s *source) leave(o *opened) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o.users--; o.users == 0 && o.left {
-		s.closing = errors.Join(s.closing, o.db.Close())
+		s.closing = errors.Join(s.closing, o.close())
 	}
 }
 
@@ -71,7 +88,7 @@ func (s *source) leave(o *opened) {
 func (s *source) retire() {
 	if o := s.present; o != nil {
 		if s.present, o.left = nil, true; o.users == 0 {
-			s.closing = errors.Join(s.closing, o.db.Close())
+			s.closing = errors.Join(s.closing, o.close())
 		}
 	}
 }
@@ -145,6 +162,7 @@ type connecting struct {
 	driver.Connector
 	location location
 	files    []os.FileInfo
+	writes   bool
 }
 
 func (c connecting) Connect(ctx context.Context) (driver.Conn, error) {
@@ -152,11 +170,8 @@ func (c connecting) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range c.location.attached {
-		_, err := conn.(driver.ExecerContext).ExecContext(ctx, "ATTACH DATABASE "+quoteText(readOnly(f.path))+" AS "+quote(f.name), nil)
-		if err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
+	if err := c.prepare(ctx, conn.(driver.ExecerContext)); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	files, absent, err := c.location.look() // what was there before and after is what was opened
 	switch {
@@ -169,6 +184,30 @@ func (c connecting) Connect(ctx context.Context) (driver.Conn, error) {
 		return conn, nil
 	}
 	return nil, errors.Join(err, conn.Close())
+}
+
+// prepare attaches the further files. EXTRA, beyond FULL, makes the end of a
+// rollback journal durable too.
+func (c connecting) prepare(ctx context.Context, conn driver.ExecerContext) error {
+	names, uri := []string{"main"}, readOnly
+	if c.writes {
+		uri = writable
+	}
+	for _, f := range c.location.attached {
+		if _, err := conn.ExecContext(ctx, "ATTACH DATABASE "+quoteText(uri(f.path))+" AS "+quote(f.name), nil); err != nil {
+			return err
+		}
+		names = append(names, f.name)
+	}
+	for _, name := range names {
+		if !c.writes {
+			break
+		}
+		if _, err := conn.ExecContext(ctx, "PRAGMA "+quote(name)+".synchronous = EXTRA", nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sameFiles(a, b []os.FileInfo) bool { return slices.EqualFunc(a, b, os.SameFile) }

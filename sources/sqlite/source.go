@@ -1,7 +1,9 @@
-// Package sqlite reads SQLite database files, while other programs write them.
+// Package sqlite reads SQLite database files, while other programs write them,
+// and puts single records of them right (writer.go).
 //
-// Files are opened read-only; one that is not there is an error and is never
-// made, and one that another took the place of is read no longer (opened.go).
+// Files are opened read-only, and once more to be written where that is asked
+// for; one that is not there is an error and is never made, and one that another
+// took the place of is read no longer (opened.go).
 // Each page is read in one short read transaction. Values arrive as they are
 // stored, by storage class, refined by the declared type where that loses
 // nothing (see value.go). The order of a scan is explained in order.go.
@@ -27,17 +29,27 @@ func Open(o sources.Options) (sources.Source, error) {
 	if err != nil {
 		return nil, sources.Final(fmt.Errorf("source %s: %w", o.Name, err))
 	}
-	connector, err := sqlite.NewConnector(l.dsn())
+	switch {
+	case o.Writable && l.mode == "ro":
+		return nil, sources.Final(fmt.Errorf("source %s: the url says mode=ro, and what is read-only cannot be put right: leave it out", o.Name))
+	case !o.Writable && l.mode == "rw":
+		return nil, sources.Final(fmt.Errorf("source %s: %w", o.Name, errMode))
+	}
+	s := &source{options: o, location: l, datasets: map[*sources.Dataset]*compiled{}}
+	if s.connector, err = sqlite.NewConnector(l.dsn()); err == nil && o.Writable {
+		s.writing, err = sqlite.NewConnector(l.writingDSN())
+	}
 	if err != nil {
 		return nil, sources.Final(fmt.Errorf("source %s: the url cannot be used: %w", o.Name, err))
 	}
-	return &source{options: o, location: l, connector: connector, datasets: map[*sources.Dataset]*compiled{}}, nil
+	return s, nil
 }
 
 type source struct {
 	options   sources.Options
 	location  location
 	connector driver.Connector
+	writing   driver.Connector // nil unless the source may write
 
 	mu       sync.Mutex
 	present  *opened // nil until a read, and while the file is gone
@@ -57,10 +69,12 @@ func (s *source) Close() error {
 	return s.closing
 }
 
-// reading is one read transaction.
+// reading is one transaction that reads.
 type reading struct {
-	ctx  context.Context
-	tx   *sql.Tx
+	ctx context.Context
+	tx  interface {
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	}
 	file *opened
 }
 

@@ -13,6 +13,7 @@ import (
 type location struct {
 	path     string
 	attached []attachment
+	mode     string // ro or rw, where the URL says so
 }
 
 // attachment is a further file whose tables are read as name.table.
@@ -64,15 +65,19 @@ func parseURL(text string) (location, error) {
 				l.attached = append(l.attached, attachment{name, file})
 			}
 		case "mode":
-			if len(vs) != 1 || vs[0] != "ro" {
-				return location{}, errors.New("mode in the url can only be ro: sources are read and never written")
+			if len(vs) != 1 || vs[0] != "ro" && vs[0] != "rw" {
+				return location{}, errMode
 			}
+			l.mode = vs[0]
 		default:
 			return location{}, fmt.Errorf("the url has the parameter %q; attach and mode=ro are known", key)
 		}
 	}
 	return l, nil
 }
+
+// errMode is no place for the mode itself, which might be anything.
+var errMode = errors.New("mode in the url can only be ro: a source is read, and only its fix_url may write (mode=rw)")
 
 // dsn is what the driver opens: read-only twice over, with unknown names in
 // double quotes an error and no text. A writer is waited for a moment here and
@@ -81,10 +86,22 @@ func (l location) dsn() string {
 	return readOnly(l.path) + "&_query_only=1&_dqs=0&_busy_timeout=250"
 }
 
-func readOnly(path string) string {
+// writingDSN is what the driver opens to write: a file that is there. Foreign keys
+// are enforced, so that a write means what it means to the program whose file it
+// is; a commit is on the disk when it returns; and a schema cannot call what is
+// not harmless.
+func (l location) writingDSN() string {
+	return fmt.Sprintf("%s&_dqs=0&_busy_timeout=%d&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)", writable(l.path), lockWait.Milliseconds())
+}
+
+func readOnly(path string) string { return fileURI(path) + "?mode=ro" }
+
+func writable(path string) string { return fileURI(path) + "?mode=rw" }
+
+func fileURI(path string) string {
 	path = filepath.ToSlash(path)
 	escaped := (&url.URL{Path: path}).EscapedPath()
-	return "file:" + strings.ReplaceAll(escaped, "?", "%3f") + "?mode=ro"
+	return "file:" + strings.ReplaceAll(escaped, "?", "%3f")
 }
 
 // paths are those of all files, the main one's first.
@@ -107,12 +124,8 @@ func (l location) barred() error {
 		case info.IsDir():
 			return fmt.Errorf("%s is a folder, not a database file", file)
 		}
-		f, err := os.Open(file)
-		if err != nil {
+		if err := readable(file); err != nil {
 			return fmt.Errorf("open database file: %w", err)
-		}
-		if err := f.Close(); err != nil {
-			return fmt.Errorf("close database file: %w", err)
 		}
 	}
 	return nil

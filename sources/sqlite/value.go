@@ -35,6 +35,7 @@ type column struct {
 	name      string
 	declared  string
 	notNull   bool
+	generated bool // computed from others
 	refine    refinement
 	class     class // of the values that the declared type means
 	holds     []class

@@ -58,7 +58,7 @@ func (s *Service) Reload(ctx context.Context) (settled bool) {
 	hash := config.Hash(s.ledger.MaskKey())
 	if hash != before.hash {
 		readers := s.readers.Load().Next(config.Sources)
-		if err := s.auditor.Reload(ctx, scheduled(config, s.ledger.MaskKey()), hash, readers.Find); err != nil {
+		if err := s.auditor.Reload(ctx, Checks(config, s.ledger.MaskKey()), hash, readers.Find); err != nil {
 			s.refuse(fmt.Errorf("take over the configuration: %w", err))
 			return false
 		}

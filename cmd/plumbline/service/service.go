@@ -190,8 +190,9 @@ func (s *Service) startAuditor(ctx context.Context, lens drift.Lens) (*auditor.A
 	now := s.inForce.Load()
 	process := ledger.Process{ID: rand.Text(), Host: host, PID: os.Getpid(), Version: s.o.Version,
 		Listen: s.entrance.pages.Addr().String(), StartedAt: time.Now()}
-	a, err := auditor.Start(ctx, auditor.Options{Ledger: s.ledger, Checks: scheduled(now.config, s.ledger.MaskKey()), Hash: now.hash,
-		Readers: s.readers.Load().Find, Lens: lens, Process: process, Workers: s.o.Workers, Log: s.o.Log, Observer: s.metrics})
+	a, err := auditor.Start(ctx, auditor.Options{Ledger: s.ledger, Checks: Checks(now.config, s.ledger.MaskKey()), Hash: now.hash,
+		Readers: s.readers.Load().Find, Lens: lens, Process: process, Workers: s.o.Workers, Log: s.o.Log, Observer: s.metrics,
+		Fixing: NewFixing(s.Config)})
 	if err != nil {
 		return nil, fmt.Errorf("start the auditor: %w", err)
 	}

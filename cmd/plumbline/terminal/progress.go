@@ -84,7 +84,7 @@ func (p *Progress) scanned() []string {
 		return append([]string{Count(t.Read) + " records"}, rateWords(rate)...)
 	}
 	share := min(1, float64(t.Read)/float64(t.Expected))
-	words := []string{bar(share), fmt.Sprintf("%3.0f %%", 100*share),
+	words := []string{Bar(share), fmt.Sprintf("%3.0f %%", 100*share),
 		fmt.Sprintf("%s of about %s records", Count(t.Read), Count(t.Expected))}
 	words = append(words, rateWords(rate)...)
 	if left := t.Expected - t.Read; rate > 0 && left > 0 {
@@ -109,9 +109,10 @@ func rateWords(rate float64) []string {
 	return []string{Count(int64(rate)) + "/s"}
 }
 
-func bar(share float64) string {
+// Bar draws a share.
+func Bar(share float64) string {
 	const cells = 20
-	full := int(share * cells)
+	full := int(max(0, min(1, share)) * cells)
 	return strings.Repeat("█", full) + strings.Repeat("░", cells-full)
 }
 

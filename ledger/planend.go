@@ -1,0 +1,168 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"plumbline/drift"
+	"plumbline/reconciler"
+)
+
+// EndPlan ends the applying of a plan with what its items came to, and gives back
+// the findings of those that were not applied. A plan of which an item is doubtful,
+// or held by somebody, is not at its end: it is returned as it is, still applying.
+func (l *Ledger) EndPlan(ctx context.Context, id string) (after *reconciler.Plan, err error) {
+	err = l.InTx(ctx, func(tx *Tx) error {
+		known, err := planBy(ctx, tx.sql, id)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.lockEdge(ctx, known.Check, known.Replica); err != nil {
+			return err
+		}
+		p, err := tx.lockPlan(ctx, id)
+		if err != nil {
+			return err
+		}
+		if p.State == reconciler.Applying {
+			var waits int64
+			err := tx.sql.QueryRowContext(ctx, `SELECT COUNT(*) FROM plan_items WHERE plan = $1 AND (state = 'doubtful' OR state = 'pending' AND held_until > $2)`,
+				id, millis(tx.now())).Scan(&waits)
+			if err != nil {
+				return err
+			}
+			if waits == 0 {
+				if err := l.endApplying(ctx, tx, p, ""); err != nil {
+					return err
+				}
+			}
+		}
+		list, err := l.withApprovals(ctx, tx.sql, []*planRow{p})
+		if err == nil {
+			after = list[0]
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("end plan %s: %w", id, err)
+	}
+	return after, nil
+}
+
+// disown ends the applying of a plan that is not what was approved any more.
+func (l *Ledger) disown(ctx context.Context, tx *Tx, p *planRow, why *reconciler.Refusal) error {
+	if _, err := tx.exec(ctx, `UPDATE plan_items SET state = 'failed', ended_at = $1, note = $2 WHERE plan = $3 AND state = 'doubtful'`, millis(tx.now()),
+		"the plan was changed by other hands while it was being written: whether it was nobody can say", p.ID); err != nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, `UPDATE plan_items SET state = 'failed', ended_at = $1, note = $2 WHERE plan = $3 AND state = 'pending'`, millis(tx.now()),
+		"not touched: the plan was changed by other hands", p.ID); err != nil {
+		return err
+	}
+	return l.endApplying(ctx, tx, p, why.Why)
+}
+
+func (l *Ledger) endApplying(ctx context.Context, tx *Tx, p *planRow, reason string) error {
+	if err := tx.count(ctx, p); err != nil {
+		return err
+	}
+	to, ok := reconciler.Next(p.State, reconciler.Ended(reconciler.Outcome(p.Counts)))
+	if !ok {
+		return fmt.Errorf("plan %s is %s: it is not being applied", p.ID, p.State)
+	}
+	if left := p.Counts[reconciler.Pending]; reason == "" && left > 0 {
+		reason = fmt.Sprintf("it stopped with %d left: apply it again to go on with them", left)
+	}
+	ended, err := itemFindings(ctx, tx.sql, `SELECT finding FROM plan_items WHERE plan = $1 AND fixing AND state NOT IN ('applied', 'verified', 'sent')`, p.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, `UPDATE plan_items SET fixing = FALSE WHERE plan = $1 AND state NOT IN ('applied', 'verified', 'sent')`, p.ID); err != nil {
+		return err
+	}
+	if err := l.giveBack(ctx, tx, ended, p.ID+": not applied"); err != nil {
+		return err
+	}
+	if err := tx.end(ctx, p, to, reason); err != nil {
+		return err
+	}
+	if err := l.takenBack(ctx, tx, p); err != nil {
+		return err
+	}
+	action := "fix applied"
+	if to != reconciler.Applied {
+		action = "fix ended"
+	}
+	return tx.attestOwn(ctx, action, "fix "+p.ID, fmt.Sprintf("%s: %s", to, countWords(p.Counts)))
+}
+
+// countWords say what became of a plan's items: 3 applied, 1 stale.
+func countWords(counts map[reconciler.ItemState]int64) string {
+	var words []string
+	for _, s := range reconciler.ItemStates() {
+		if n := counts[s]; n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func itemFindings(ctx context.Context, from querier, statement string, args ...any) ([]string, error) {
+	list, err := collect(ctx, from, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) }, statement, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read the findings of a plan: %w", err)
+	}
+	return list, nil
+}
+
+// giveBack has findings that are in state fixing be open again.
+func (l *Ledger) giveBack(ctx context.Context, tx *Tx, findings []string, note string) error {
+	if len(findings) == 0 {
+		return nil
+	}
+	books, entries, err := l.openBooks(ctx, tx, findings)
+	if err != nil {
+		return err
+	}
+	for _, id := range findings {
+		e := entries[id]
+		if e == nil || e.after.State != drift.Fixing {
+			continue
+		}
+		o := drift.Observation{Event: drift.FixEnded, At: tx.now(), Actor: drift.Plumbline, Note: note}
+		if err := books[EdgeRef{e.before.Check, e.before.Replica}].apply(e, o); err != nil {
+			return err
+		}
+	}
+	return flushBooks(ctx, books)
+}
+
+// ExpirePlans ends the plans that nobody approved, or began, in time, and returns
+// how many.
+func (l *Ledger) ExpirePlans(ctx context.Context, now time.Time) (n int, err error) {
+	ids, err := collect(ctx, l.read, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+		`SELECT id FROM plans WHERE expires_at > 0 AND expires_at <= $1 ORDER BY number`, millis(now))
+	if err != nil {
+		return 0, fmt.Errorf("look for plans whose time is over: %w", err)
+	}
+	for _, id := range ids {
+		var refused *reconciler.Refusal
+		err := l.InTx(ctx, func(tx *Tx) error {
+			p, err := tx.lockPlan(ctx, id)
+			if err == nil {
+				refused, err = l.lapse(ctx, tx, p, now)
+			}
+			return err
+		})
+		if err != nil {
+			return n, fmt.Errorf("expire plan %s: %w", id, err)
+		}
+		if refused != nil {
+			n++
+		}
+	}
+	return n, nil
+}
