@@ -103,12 +103,19 @@ func (f *Fixes) turn(ctx context.Context, b *book, edge ledger.EdgeFacts, id str
 		defer func() { a.logged(ctx, "close what wrote to "+e.Name(), done()) }()
 		applier.Fixer = fixer
 	}
-	done, wait, err := applier.Apply(f.until(ctx, b), p, hashes)
-	if err != nil || !done {
+	until, stop := turnOf(ctx, b)
+	defer stop()
+	done, wait, err := applier.Apply(until, p, hashes)
+	switch {
+	case err != nil && ctx.Err() == nil && until.Err() != nil && errors.Is(err, until.Err()):
+		return false, 0, nil // the turn is over, and the plan is not
+	case err != nil || !done:
 		return false, wait, err
 	}
-	over, err = f.end(ctx, id)
-	return over, endPause, err
+	if over, err = f.end(ctx, id); over {
+		return true, 0, err
+	}
+	return false, endPause, err
 }
 
 // endPause is how often it is tried to end a plan of which somebody holds an item.
@@ -135,9 +142,9 @@ func (j doubtsOnly) Intend(context.Context, *reconciler.Item, time.Time) error {
 	return reconciler.ErrLost // which nobody may who works by another check than was approved
 }
 
-// until is a context that ends when whoever works by a book is to hand over, or
+// turnOf is a context that ends when whoever works by a book is to hand over, or
 // has had a turn: an item under way is brought to its end all the same.
-func (f *Fixes) until(ctx context.Context, b *book) context.Context {
+func turnOf(ctx context.Context, b *book) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, fixTurn)
 	go func() {
 		defer cancel()
@@ -146,7 +153,7 @@ func (f *Fixes) until(ctx context.Context, b *book) context.Context {
 		case <-ctx.Done():
 		}
 	}()
-	return ctx
+	return ctx, cancel
 }
 
 // end gives a plan its last word; over is false while an item of it is doubtful,

@@ -36,10 +36,13 @@ func person(ctx context.Context) reconciler.Person {
 // DraftFix drafts and keeps a plan. *ledger.NotFoundError, *NotPossible.
 func (d *Desk) DraftFix(ctx context.Context, r FixRequest) (*reconciler.Plan, error) {
 	p, items, err := d.TryFix(ctx, r)
+	if err == nil {
+		err = d.ledger.KeepPlan(ctx, p, items)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return p, d.ledger.KeepPlan(ctx, p, items)
+	return p, nil
 }
 
 // TryFix is the plan that DraftFix would draft, of which nothing is kept: stores
@@ -157,10 +160,13 @@ func (d *Desk) UndoFix(ctx context.Context, plan string) (*reconciler.Plan, erro
 		return nil, err
 	}
 	p, items, err := f.undo(ctx, plan, person(ctx))
+	if err == nil {
+		err = d.ledger.KeepPlan(ctx, p, items)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return p, d.ledger.KeepPlan(ctx, p, items)
+	return p, nil
 }
 
 // FreezeFixes stops fixes of a check, or of all where check is "", between two

@@ -41,11 +41,12 @@ func (j proposeJob) insert() river.InsertManyParams {
 	return river.InsertManyParams{Args: j, InsertOpts: &river.InsertOpts{Queue: queueFix, UniqueOpts: oneAtATime()}}
 }
 
-// fixWork is an edge by the hash that plans of it go by.
+// fixWork is an edge by the hash that plans of it go by. One that the book does
+// not know is of no configuration.
 func fixWork(b *book, check, replica string) work {
-	w := work{Check: check, Replica: replica, Generation: b.generation}
-	if c := b.checks[check]; c != nil {
-		w.Hash = c.FixHash
+	w := work{Check: check, Replica: replica}
+	if _, ok := b.edge(check, replica); ok {
+		w.Hash, w.Generation = b.checks[check].FixHash, b.generation
 	}
 	return w
 }

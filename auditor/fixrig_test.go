@@ -71,7 +71,8 @@ type fixWorld struct {
 	// clock is added to the time.
 	mu    sync.Mutex
 	ahead time.Duration
-	opens int // of the credentials that may write
+	opens int  // of the credentials that may write
+	weak  bool // those credentials may only read
 }
 
 const fixRecords = 40
@@ -123,8 +124,9 @@ func (w *fixWorld) fixer(source string) (*sources.Fixer, func() error, error) {
 	}
 	w.mu.Lock()
 	w.opens++
+	weak := w.weak
 	w.mu.Unlock()
-	opened, err := sqlite.Open(sources.Options{Name: source, URL: sources.Secret("file:" + w.replica.path), Connections: 2, Writable: true})
+	opened, err := sqlite.Open(sources.Options{Name: source, URL: sources.Secret("file:" + w.replica.path), Connections: 2, Writable: !weak})
 	if err != nil {
 		return nil, nil, err
 	}

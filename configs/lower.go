@@ -20,12 +20,14 @@ type lowering struct {
 	// says whether what fixes keep is encrypted by a key of the configuration's.
 	policies map[string]map[string]reconciler.Policy
 	dataKey  bool
+	// doubtful are sources whose fix_url could not be read.
+	doubtful map[string]bool
 }
 
 // lower merges the documents and lowers them; what it returns is whole only
 // where no problem was reported.
 func lower(r *reader, roots []*setting) *Config {
-	l := &lowering{reader: r, sources: map[string]Source{}, policies: map[string]map[string]reconciler.Policy{}}
+	l := &lowering{reader: r, sources: map[string]Source{}, policies: map[string]map[string]reconciler.Policy{}, doubtful: map[string]bool{}}
 	l.defaults = l.once(roots, "defaults")
 	c := &Config{Ledger: l.ledger(roots), Server: l.server(roots), Access: l.access(roots), Sources: l.sources, Schedules: map[string]string{}, Fixes: l.policies}
 	l.dataKey = c.Access.DataKey != ""
@@ -97,6 +99,9 @@ func (l *lowering) source(name string, s *setting) Source {
 	}
 	out := Source{Name: name, Kind: valueOf[string](s, "kind"), URL: valueOf[sources.Secret](s, "url"), FixURL: valueOf[sources.Secret](s, "fix_url"),
 		Team: valueOf[string](s, "team")}
+	if written := s.get("fix_url"); written != nil && written.bad {
+		l.doubtful[name] = true
+	}
 	if out.FixURL != "" && out.FixURL == out.URL {
 		l.note(s.get("fix_url"), "is the url: then all that Plumbline reads by may write too; give url credentials that may only read")
 	}

@@ -113,7 +113,7 @@ func (l *lowering) fitsWriting(edge *checks.Edge, p *reconciler.Policy, s *setti
 		l.report(at(s, "mode"), "replica %s is a query, into which nothing can be written: compare a table, %s", edge.Name, instead)
 	case dataset.Pipeline != "":
 		l.report(at(s, "mode"), "replica %s is a pipeline, into which nothing can be written: compare a collection, %s", edge.Name, instead)
-	case source.Name != "" && source.FixURL == "":
+	case source.Name != "" && source.FixURL == "" && !l.doubtful[source.Name]:
 		l.report(at(s, "mode"), "writing to replica %s needs credentials that may write: add fix_url to source %s, %s", edge.Name, source.Name, instead)
 	}
 }
@@ -139,13 +139,23 @@ func (l *lowering) template(check *checks.Check, edge *checks.Edge, s *setting) 
 			t.Headers[name], _ = headers.under[name].value.(sources.Secret)
 		}
 	}
-	if err := t.Check(check, edge); err != nil {
+	switch err := t.Check(check, edge); {
+	case err == nil:
+	case expanded(request, "url") || expanded(request, "body"):
+		l.report(request, "is no request of this check with what ${…} stands for: write url and body out to see why")
+	default:
 		l.report(request, "%v", err)
 	}
 	if inClear(t.URL) {
 		l.note(request.get("url"), "is http: what is asked can be read on its way")
 	}
 	return t
+}
+
+// expanded says whether ${…} stands in a key's value.
+func expanded(s *setting, name string) bool {
+	own := s.get(name)
+	return own != nil && own.raw.expanded
 }
 
 // at is where a key is written, or where its record is.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"plumbline/reconciler"
 )
 
 // FixedSince counts by finding how often plans put it right, or asked for it,
@@ -51,4 +53,54 @@ func (l *Ledger) LeftAlone(ctx context.Context, findings []string) (map[string]b
 		return nil, fmt.Errorf("look for findings that are left alone: %w", err)
 	}
 	return alone, nil
+}
+
+// Unseen lists items that were applied, or sent, before a time, and whose effect
+// no read has seen since: their findings are in state fixing still.
+func (l *Ledger) Unseen(ctx context.Context, before time.Time, limit int) ([]reconciler.Item, error) {
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	items, err := collect(ctx, l.read, func(rows *sql.Rows) (reconciler.Item, error) {
+		i, err := scanItem(rows)
+		if err != nil {
+			return reconciler.Item{}, err
+		}
+		return i.Item, nil
+	}, `SELECT `+itemColumns+` FROM plan_items WHERE fixing AND ended_at < $1 AND state IN ('applied', 'sent') ORDER BY ended_at, plan, n LIMIT $2`, millis(before), limit)
+	if err != nil {
+		return nil, fmt.Errorf("look for fixes that no read has seen: %w", err)
+	}
+	return items, nil
+}
+
+// GiveUpSeeing has the finding of an item whose effect was not seen be open again,
+// and notes why. An item that was seen meanwhile is left as it is.
+func (l *Ledger) GiveUpSeeing(ctx context.Context, plan string, n int, note string) error {
+	err := l.InTx(ctx, func(tx *Tx) error {
+		known, err := planBy(ctx, tx.sql, plan)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.lockEdge(ctx, known.Check, known.Replica); err != nil {
+			return err
+		}
+		p, err := tx.lockPlan(ctx, plan)
+		if err != nil {
+			return err
+		}
+		findings, err := itemFindings(ctx, tx.sql, `UPDATE plan_items SET fixing = FALSE, note = $1 WHERE plan = $2 AND n = $3 AND fixing AND state IN ('applied', 'sent')
+			RETURNING finding`, text(note), plan, n)
+		if err != nil || len(findings) == 0 {
+			return err
+		}
+		if err := l.giveBack(ctx, tx, findings, plan+": "+note); err != nil {
+			return err
+		}
+		return tx.saveCounts(ctx, p)
+	})
+	if err != nil {
+		return fmt.Errorf("give up item %d of %s: %w", n, plan, err)
+	}
+	return nil
 }

@@ -120,12 +120,9 @@ func (j fixJournal) Settle(ctx context.Context, i *reconciler.Item, state reconc
 				to = reconciler.ItemVerified
 			}
 		}
-		now, err := document(i.Now)
+		now, err := nowFields(i)
 		if err != nil {
 			return err
-		}
-		if i.Now == nil {
-			now = ""
 		}
 		return tx.moveItem(ctx, p, i, `state = $4, ended_at = $5, note = $6, now_fields = $7, held_until = 0`, ``, to, string(to), millis(ended), text(i.Note), now)
 	})

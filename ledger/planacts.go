@@ -110,7 +110,7 @@ func (l *Ledger) WithdrawPlan(ctx context.Context, id, reason string, by reconci
 		if err := tx.undoIsOver(ctx, p); err != nil {
 			return err
 		}
-		return tx.attestFix(ctx, "withdraw fix", &p.Plan, text(reason))
+		return tx.attestFix(ctx, "withdraw fix", &p.Plan, "")
 	})
 }
 

@@ -96,7 +96,7 @@ func (l *Ledger) endApplying(ctx context.Context, tx *Tx, p *planRow, reason str
 	if to != reconciler.Applied {
 		action = "fix ended"
 	}
-	return tx.attestOwn(ctx, action, "fix "+p.ID, fmt.Sprintf("%s: %s", to, countWords(p.Counts)))
+	return tx.attestOwn(ctx, action, "fix "+p.ID, undoWords(&p.Plan)+fmt.Sprintf("%s: %s", to, countWords(p.Counts)))
 }
 
 // countWords say what became of a plan's items: 3 applied, 1 stale.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"plumbline/reconciler"
 )
@@ -61,6 +62,10 @@ func (l *Ledger) PlanItems(ctx context.Context, plan string, f ItemFilter) ([]re
 	if f.Limit > 0 {
 		limit = " LIMIT " + s.arg(f.Limit)
 	}
+	columns := itemColumns
+	if !f.Content {
+		columns = strings.Replace(columns, " content,", " NULL,", 1)
+	}
 	items, err := collect(ctx, l.read, func(rows *sql.Rows) (reconciler.Item, error) {
 		i, err := scanItem(rows)
 		if err != nil {
@@ -70,7 +75,7 @@ func (l *Ledger) PlanItems(ctx context.Context, plan string, f ItemFilter) ([]re
 			err = l.keys.take(i)
 		}
 		return i.Item, err
-	}, `SELECT `+itemColumns+` FROM plan_items WHERE `+where+` ORDER BY n`+limit, s.args...)
+	}, `SELECT `+columns+` FROM plan_items WHERE `+where+` ORDER BY n`+limit, s.args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the items of %s: %w", plan, err)
 	}
@@ -113,14 +118,22 @@ func (tx *Tx) insertItems(ctx context.Context, items []reconciler.Item, seal sea
 		args := make([]any, 0, len(some)*itemColumnCount)
 		for n := range some {
 			i := &some[n]
-			now, err := document(i.Now)
+			now, err := nowFields(&i.Item)
 			if err != nil {
 				return err
 			}
 			args = append(args, i.Plan, i.N, i.Finding, string(i.Kind), i.Hash, i.content, i.KeyText, i.fields, i.Statement, string(i.State), text(i.Note),
-				now, 0, 0, "", 0, 0, false)
+				now, 0, 0, "", 0, millis(i.EndedAt), false)
 		}
 		_, err := tx.exec(ctx, `INSERT INTO plan_items (`+itemColumns+`) VALUES `+placeholders(1, len(some), itemColumnCount), args...)
 		return err
 	})
+}
+
+// nowFields is what an item's record holds now, as it is kept; "" for nothing.
+func nowFields(i *reconciler.Item) (string, error) {
+	if i.Now == nil {
+		return "", nil
+	}
+	return document(i.Now)
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // KeepPlan keeps a plan that was drafted, and numbers it: its ID and Number, and
-// its items' Plan and N, are set. *reconciler.Refusal where it undoes a plan that
+// its items' Plan and N, are set. Its items are pending, or stale from the
+// beginning. *reconciler.Refusal where it undoes a plan that
 // cannot be undone, or where Plumbline itself drafted it and another plan that is
 // live is about one of its findings.
 func (l *Ledger) KeepPlan(ctx context.Context, p *reconciler.Plan, items []reconciler.Item) error {
@@ -68,7 +69,9 @@ func (l *Ledger) keepPlan(ctx context.Context, tx *Tx, drafted *reconciler.Plan,
 	hashes := make([]string, len(items))
 	for n := range items {
 		i := &items[n]
-		if i.Plan, i.N = p.ID, n+1; i.State != reconciler.ItemStale { // what cannot be undone is told as such
+		if i.Plan, i.N = p.ID, n+1; i.State == reconciler.ItemStale { // what cannot be undone is told as such
+			i.EndedAt = p.DraftedAt
+		} else {
 			i.State = reconciler.Pending
 		}
 		p.Counts[i.State]++
@@ -249,9 +252,13 @@ func (l *Ledger) FindingPlans(ctx context.Context, finding string, limit int) ([
 // attestFix writes the entry of an act on a plan: of whoever attempted it, and of
 // Plumbline where nobody did.
 func (tx *Tx) attestFix(ctx context.Context, action string, p *reconciler.Plan, detail string) error {
-	object := "fix " + p.ID
-	if p.Undoes != "" {
-		detail = "takes back " + p.Undoes + ": " + detail
+	return tx.attestOr(ctx, action, "fix "+p.ID, undoWords(p)+detail)
+}
+
+// undoWords say what a plan takes back, where it does.
+func undoWords(p *reconciler.Plan) string {
+	if p.Undoes == "" {
+		return ""
 	}
-	return tx.attestOr(ctx, action, object, detail)
+	return "takes back " + p.Undoes + ": "
 }

@@ -57,6 +57,9 @@ func (a *Applier) Apply(ctx context.Context, p *Plan, hashes []string) (done boo
 	if PlanHash(hashes) != p.Hash {
 		return false, 0, &Refusal{Plan: p.ID, Why: "its items are not those that were approved", Next: "Draft the plan again."}
 	}
+	if p.By == Write && a.Fixer == nil {
+		return false, 0, errors.New("apply a plan: nothing was opened that may write")
+	}
 	tried := map[int]int{}
 	for {
 		if ctx.Err() != nil {
@@ -98,17 +101,25 @@ func (a *Applier) hold(p *Plan) time.Duration {
 // often enough. wait is how long to leave the plan alone, where that helps.
 func (a *Applier) item(ctx context.Context, p *Plan, i *Item, hashes []string, last bool) (ItemState, time.Duration, error) {
 	if i.N < 1 || i.N > len(hashes) || ItemHash(p.Check, p.Replica, p.CheckHash, p.Undoes, i) != hashes[i.N-1] {
-		return a.settle(ctx, p, i, ItemFailed, "it is not what was approved: it was changed in the ledger, and nothing was written")
+		return a.settle(ctx, p, i, ItemFailed, "it is not what was approved: it was changed in the ledger, and "+whatIsKnown(i))
 	}
 	switch {
 	case p.By == Request && i.Request != nil:
 		return a.ask(ctx, p, i)
-	case p.By == Request || i.Before == nil || i.After == nil || a.Fixer == nil:
-		return a.settle(ctx, p, i, ItemFailed, "it cannot be applied this way: nothing was written")
+	case p.By == Request || i.Before == nil || i.After == nil:
+		return a.settle(ctx, p, i, ItemFailed, "it does not say what to do, and "+whatIsKnown(i))
 	case i.State == Doubtful:
 		return a.doubt(ctx, p, i, false)
 	}
 	return a.write(ctx, p, i, last)
+}
+
+// whatIsKnown says whether an item that is given up was written.
+func whatIsKnown(i *Item) string {
+	if i.State == Doubtful {
+		return "whether it was written nobody can say"
+	}
+	return "nothing was written"
 }
 
 // write is one item of the write route, from looking at it to its outcome.
@@ -201,11 +212,7 @@ func (a *Applier) unreachable(ctx context.Context, p *Plan, i *Item, err error) 
 		return i.State, 0, a.release(ctx, i, ctx.Err())
 	}
 	if sources.FailureOf(err) == sources.FailureFinal {
-		words := "its record cannot be read, so nothing was written: "
-		if i.State == Doubtful {
-			words = "whether it was written nobody can say, since its record cannot be read: "
-		}
-		return a.settle(ctx, p, i, ItemFailed, words+a.Edge.text(err.Error()))
+		return a.settle(ctx, p, i, ItemFailed, whatIsKnown(i)+", since its record cannot be read: "+a.Edge.text(err.Error()))
 	}
 	a.Log.Warn("a store cannot be read, the plan goes on later", "plan", p.ID, "item", i.N, "reason", a.Edge.text(err.Error()))
 	return i.State, unreachableFor, a.release(ctx, i, nil)

@@ -3,6 +3,7 @@ package reconciler_test
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -44,6 +45,10 @@ type place interface {
 	count(t testing.TB, id int64)
 	drop(t testing.TB, id int64)
 	rows(t testing.TB) map[int64]row
+	// dump is all that the store keeps of each row, type for type.
+	dump(t testing.TB) map[int64]string
+	// odd gives a row a value of one of the store's own odd types or forms.
+	odd(t testing.TB, id int64, n int)
 }
 
 func env(t testing.TB, name string) string {
@@ -180,6 +185,35 @@ func (p *sqlPlace) rows(t testing.TB) map[int64]row {
 	return rows
 }
 
+func (p *sqlPlace) dump(t testing.TB) map[int64]string {
+	t.Helper()
+	columns := `row(` + p.table + `.*)::text`
+	if p.name == "sqlite" {
+		columns = `typeof(price) || quote(price) || typeof(title) || quote(title) || typeof(version) || quote(version) || typeof(stock) || quote(stock)`
+	}
+	found, err := p.db.Query(`SELECT id, ` + columns + ` FROM ` + p.table)
+	must(t, err)
+	defer found.Close()
+	rows := map[int64]string{}
+	for found.Next() {
+		var id int64
+		var text string
+		must(t, found.Scan(&id, &text))
+		rows[id] = text
+	}
+	must(t, found.Err())
+	return rows
+}
+
+func (p *sqlPlace) odd(t testing.TB, id int64, n int) {
+	t.Helper()
+	values := []string{"'NaN'::numeric", "NULL", "0.10", "-0.00", "9999999999.99"}
+	if p.name == "sqlite" {
+		values = []string{"'not a number'", "NULL", "x'00ff'", "1e300", "-0.0", "9007199254740993", "''", "CAST('7' AS TEXT)"}
+	}
+	p.exec(t, `UPDATE `+p.table+` SET price = `+values[n%len(values)]+` WHERE id = $1`, id)
+}
+
 // mongoPlace is a collection.
 type mongoPlace struct {
 	address    sources.Secret
@@ -198,6 +232,7 @@ func newMongo(t testing.TB, table string) *mongoPlace {
 		must(t, client.Database(name).Drop(context.Background()))
 		must(t, client.Disconnect(context.Background()))
 	})
+	must(t, client.Database(name).CreateCollection(context.Background(), table))
 	return &mongoPlace{address: sources.Secret(u.String()), collection: client.Database(name).Collection(table)}
 }
 
@@ -261,6 +296,31 @@ func (p *mongoPlace) rows(t testing.TB) map[int64]row {
 		rows[f.ID] = row{id: f.ID, price: f.Price.String(), title: f.Title, version: f.Version, stock: f.Stock}
 	}
 	return rows
+}
+
+func (p *mongoPlace) dump(t testing.TB) map[int64]string {
+	t.Helper()
+	cursor, err := p.collection.Find(context.Background(), bson.D{})
+	must(t, err)
+	var found []bson.Raw
+	must(t, cursor.All(context.Background(), &found))
+	rows := map[int64]string{}
+	for _, f := range found {
+		rows[f.Lookup("_id").AsInt64()] = hex.EncodeToString(f)
+	}
+	return rows
+}
+
+func (p *mongoPlace) odd(t testing.TB, id int64, n int) {
+	t.Helper()
+	values := []any{nil, "a text", int32(7), 7.5, bson.D{{Key: "b", Value: 1}, {Key: "a", Value: 2}}, bson.A{1, "x"}, bson.Null{}}
+	update := bson.D{{Key: "$set", Value: bson.D{{Key: "price", Value: values[n%len(values)]}}}}
+	if n%(len(values)+1) == len(values) {
+		update = bson.D{{Key: "$unset", Value: bson.D{{Key: "price", Value: ""}}}}
+	}
+	if _, err := p.collection.UpdateByID(context.Background(), id, update); err != nil {
+		t.Error(err)
+	}
 }
 
 // openSource opens a place as a source.

@@ -135,8 +135,8 @@ type LeftOut struct {
 
 // Safety is one line of a plan's checklist.
 type Safety struct {
-	// Name is a fixed word: owner, share, records, deletes, owner_store, hazards,
-	// staleness, frozen, paused, credentials.
+	// Name is a fixed word: frozen, paused, share, loops, owner_store, masks,
+	// records, deletes, owner, standby, credentials, hazards, staleness.
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	// Words say what was found, without any value of a record.
@@ -168,7 +168,7 @@ type Item struct {
 	State ItemState
 	// Note says why, or what more is known: no value of a record that a mask covers.
 	Note string
-	// Now is, of an item to undo that was changed since, what the fields hold now.
+	// Now is, of an item whose record was changed since, what the fields hold now.
 	Now []Field
 	// Until is the store's time until which its write might take effect.
 	Until   time.Time

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,12 @@ type shop struct {
 	ledger         *ledger.Ledger
 	facts          ledger.EdgeFacts
 	journal        reconciler.Journal
+	readers        map[string]*sources.Reader
+	passed         atomic.Int64 // how far the ledger's clock is ahead
 }
+
+// now is the ledger's clock.
+func (s *shop) now() time.Time { return time.Now().Add(time.Duration(s.passed.Load())) }
 
 // newShop has the replica in a store of a kind; change, which may be nil, changes
 // the check before it is opened.
@@ -50,29 +56,47 @@ func newShop(t testing.TB, kind string, change func(c *checks.Check, p *reconcil
 func (s *shop) open(policy reconciler.Policy) {
 	t := s.TB
 	t.Helper()
-	readers := map[string]*sources.Reader{}
-	for name, p := range map[string]place{"catalog": s.owner, "basket": s.replica} {
-		readers[name] = sources.NewReader(name, openSource(t, p, name, false), sources.Limits{}, nil)
-	}
+	s.edge = &reconciler.Edge{Check: s.check, Policy: policy, CheckHash: "hash of the check", CanHide: true,
+		Lens: drift.Lens{Masker: drift.NewMasker(bytes.Repeat([]byte{8}, drift.MaskKeySize)), Scrub: func(text string) string { return text }}}
+	s.read()
 	s.fixer = sources.NewFixer("basket", openSource(t, s.replica, "basket", true), sources.Limits{})
-	settle := time.Duration(0)
-	audit, err := checks.Open(t.Context(), s.check, 0, func(name string) (*sources.Reader, error) { return readers[name], nil }, checks.Options{Settle: &settle})
-	must(t, err)
-	lens := drift.Lens{Masker: drift.NewMasker(bytes.Repeat([]byte{8}, drift.MaskKeySize)), Scrub: func(text string) string { return text }}
-	s.edge = &reconciler.Edge{Check: s.check, Audit: audit, Owner: readers["catalog"], Replica: readers["basket"], Lens: lens, Policy: policy,
-		CheckHash: "hash of the check", CanHide: true}
-	s.facts = ledger.EdgeFacts{Check: s.check, Lens: lens}
-	s.ledger, err = ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "plumbline.db"), ledger.Options{})
+	s.facts = ledger.EdgeFacts{Check: s.check, Lens: s.edge.Lens}
+	var err error
+	s.ledger, err = ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "plumbline.db"), ledger.Options{Now: s.now})
 	must(t, err)
 	s.journal = s.ledger.FixJournal()
 	must(t, s.ledger.Declare(t.Context(), 1, []ledger.Edge{{Check: s.check.Name, Replica: s.edge.Name()}}, nil))
 	t.Cleanup(func() {
 		must(t, s.ledger.Close())
-		must(t, s.fixer.Close())
-		for _, r := range readers {
-			must(t, r.Close())
-		}
+		s.close()
 	})
+}
+
+// read opens both sides with credentials that read.
+func (s *shop) read() {
+	s.TB.Helper()
+	s.readers = map[string]*sources.Reader{}
+	for name, p := range map[string]place{"catalog": s.owner, "basket": s.replica} {
+		s.readers[name] = sources.NewReader(name, openSource(s.TB, p, name, false), sources.Limits{}, nil)
+	}
+	settle := time.Duration(0)
+	var err error
+	s.edge.Owner, s.edge.Replica = s.readers["catalog"], s.readers["basket"]
+	s.edge.Audit, err = checks.Open(s.TB.Context(), s.check, 0, func(name string) (*sources.Reader, error) { return s.readers[name], nil }, checks.Options{Settle: &settle})
+	must(s.TB, err)
+}
+
+// close closes every session of Plumbline's.
+func (s *shop) close() {
+	s.TB.Helper()
+	for _, r := range s.readers {
+		must(s.TB, r.Close())
+	}
+	s.readers = nil
+	if s.fixer != nil {
+		must(s.TB, s.fixer.Close())
+	}
+	s.fixer = nil
 }
 
 func noJobs(*ledger.Tx) error { return nil }
@@ -118,10 +142,16 @@ func known() reconciler.Facts {
 	return reconciler.Facts{Open: 1, Compared: 1000, Now: time.Now()}
 }
 
+func (s *shop) known() reconciler.Facts {
+	f := known()
+	f.Now = s.now()
+	return f
+}
+
 // draft proposes a plan of findings and keeps it.
 func (s *shop) draft(findings []*drift.Finding) (*reconciler.Plan, []reconciler.Item) {
 	s.TB.Helper()
-	p, items, err := reconciler.Propose(s.TB.Context(), s.edge, findings, "all open findings", known())
+	p, items, err := reconciler.Propose(s.TB.Context(), s.edge, findings, "all open findings", s.known())
 	must(s.TB, err)
 	return s.keep(p, items)
 }
@@ -182,7 +212,7 @@ func (s *shop) goOn(p *reconciler.Plan, a *reconciler.Applier) *reconciler.Plan 
 // undo drafts and keeps the plan that takes another back.
 func (s *shop) undo(of *reconciler.Plan) (*reconciler.Plan, []reconciler.Item, error) {
 	s.TB.Helper()
-	p, items, err := reconciler.ProposeUndo(s.TB.Context(), s.edge, of, s.items(of), known())
+	p, items, err := reconciler.ProposeUndo(s.TB.Context(), s.edge, of, s.items(of), s.known())
 	if err != nil {
 		return p, items, err
 	}

@@ -36,7 +36,7 @@ func said(word string) *notice {
 		"session-ended": {"ok", "stop", "The session is over."}, "token-revoked": {"ok", "stop", "The token is good for nothing any more."},
 		"linked": {"ok", "ok", "The Slack user now acts for your account."}, "unlinked": {"ok", "ok", "The Slack user acts for no account any more."},
 		"fix-drafted": {"ok", "ok", "The plan is drafted. Nothing is changed yet."}, "fix-ask": {"ok", "ok", "People are asked to approve it."}, "fix-approve": {"ok", "ok", "Approved. It may be applied."},
-		"fix-apply": {"ok", "run", "It is being applied."}, "fix-withdraw": {"ok", "stop", "Withdrawn. Nothing of it will be applied."}, "fix-undo": {"ok", "ok", "This plan would take the other back. Nothing is changed yet."},
+		"fix-apply": {"ok", "run", "It was begun. What becomes of each record stands below."}, "fix-withdraw": {"ok", "stop", "Withdrawn. Nothing of it will be applied."}, "fix-undo": {"ok", "ok", "This plan would take the other back. Nothing is changed yet."},
 		"freeze": {"ok", "stop", "Frozen. No record is written until it is lifted."}, "unfreeze": {"ok", "ok", "No longer frozen. Plans go on when somebody applies them."}, "fixes-resumed": {"ok", "run", "Plumbline makes fixes of this check by itself again."},
 		"baseline": {"ok", "eye", several(number, "finding", "findings") + " taken as known."},
 		"ack-many": {"ok", "eye", several(number, "finding", "findings") + " acknowledged."}, "mute-many": {"ok", "mute", several(number, "finding", "findings") + " muted."},
@@ -138,6 +138,9 @@ func (s *Server) recheck(c *gin.Context, id string) {
 func unreadFor(ctx context.Context, err error) error {
 	if _, why := errors.AsType[*auditor.NotPossible](err); why && !sees(ctx) {
 		return &auditor.NotPossible{Why: drift.NotShown}
+	}
+	if r, refused := errors.AsType[*reconciler.Refusal](err); refused && !sees(ctx) {
+		return &reconciler.Refusal{Plan: r.Plan, Why: drift.NotShown, Next: r.Next}
 	}
 	return err
 }

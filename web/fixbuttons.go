@@ -43,10 +43,10 @@ func buttonsOf(p *reconciler.Plan, actor access.Actor) fixButtons {
 			b.WithdrawName = "Reject"
 		}
 	}
-	if act && p.State == reconciler.Draft && p.Needs > 0 {
+	if act && p.State == reconciler.Draft && p.Needs > 0 && !alone(actor) {
 		b.AskURL = path + "/ask"
 	}
-	if approve && waits && p.Needs > 0 && !drafted(p, actor) && !approved(p, actor) {
+	if approve && waits && p.Needs > 0 && !alone(actor) && !drafted(p, actor) && !approved(p, actor) {
 		b.ApproveName = "Approve " + words
 	}
 	switch {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -189,14 +188,14 @@ func (v *fixView) notes(declared *Declared, m *fixMemory, actor access.Actor) {
 	}
 	for _, pause := range m.paused {
 		if pause.Check == p.Check {
-			add("warn", "pause", "Plumbline makes no fixes of this check by itself, since something went wrong: "+sentence(strings.TrimSuffix(pause.Reason, "."))+" People may still apply plans.")
+			add("warn", "pause", "Plumbline makes no fixes of this check by itself; people may still apply plans. Why: "+pause.Reason)
 		}
 	}
 	if declared.Check(p.Check) == nil {
 		add("warn", "warn", "The check is no longer configured: nothing of this plan can be applied.")
 	}
 	if p.Reason != "" {
-		add(signOfPlan(p).Tone, signOfPlan(p).Icon, sentence(strings.TrimSuffix(p.Reason, ".")))
+		add(signOfPlan(p).Tone, signOfPlan(p).Icon, "Why it ended so: "+p.Reason)
 	}
 	if m.rehearsed != nil {
 		n := countItems(m.rehearsed)

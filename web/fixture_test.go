@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"plumbline/access"
 	"plumbline/alerts"
 	"plumbline/checks"
 	"plumbline/drift"
@@ -245,8 +246,20 @@ func (h *history) must(err error) {
 // serve answers pages of the ledger, with nobody at work.
 func (h *history) serve(auditor web.Auditor) *httptest.Server {
 	h.t.Helper()
-	s, err := web.New(web.Options{Ledger: h.ledger, Auditor: auditor, Declared: func() *web.Declared { return h.declared },
-		Sources: func() map[string]web.SourceState { return h.sources }, Lens: h.lens, Version: "test", Now: h.clock.now})
+	return h.serving(web.Options{Auditor: auditor})
+}
+
+// serveTo is serve where every request is somebody's.
+func (h *history) serveTo(a *access.Actor) *httptest.Server {
+	h.t.Helper()
+	return h.serving(web.Options{Actor: a})
+}
+
+func (h *history) serving(o web.Options) *httptest.Server {
+	h.t.Helper()
+	o.Ledger, o.Declared, o.Lens, o.Version, o.Now = h.ledger, func() *web.Declared { return h.declared }, h.lens, "test", h.clock.now
+	o.Sources = func() map[string]web.SourceState { return h.sources }
+	s, err := web.New(o)
 	h.must(err)
 	server := httptest.NewServer(s.Handler())
 	h.t.Cleanup(server.Close)

@@ -99,13 +99,17 @@ func shortHash(hash string) string {
 
 func safetyName(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
-// outcomeWords join numbers as a sentence does, leaving out what is none but the first.
+// outcomeWords join numbers as a sentence does, leaving out what is none; where all
+// is none, the first says so.
 func outcomeWords(facts []fact) string {
 	var words []string
-	for i, f := range facts {
-		if i == 0 || f.Text != "0" {
+	for _, f := range facts {
+		if f.Text != "0" {
 			words = append(words, f.Text+" "+f.Name)
 		}
+	}
+	if len(words) == 0 {
+		return facts[0].Text + " " + facts[0].Name
 	}
 	return strings.Join(words, ", ")
 }
@@ -124,6 +128,12 @@ func freezeWords(f *reconciler.Freeze) string {
 		words += " Reason: " + f.Reason
 	}
 	return words
+}
+
+// alone says whether whoever asks is the local user: then there are no accounts,
+// and nobody else.
+func alone(actor access.Actor) bool {
+	return !actor.Anonymous() && actor.Account == "" && actor.Token == ""
 }
 
 // drafted says whether a plan was drafted by whoever asks.
@@ -158,7 +168,7 @@ func beforeApproval(p *reconciler.Plan, actor access.Actor) string {
 		return "This check's fixes need no second person: look through the records, then apply the plan. Each record is read again first, and one that was changed since is left alone."
 	case p.Needs == 0:
 		return "This check's fixes need no second person, but one who may approve: an approver or an admin applies it."
-	case drafted(p, actor) && actor.Account == "" && actor.Token == "":
+	case alone(actor):
 		return "Somebody else must approve it, and there are no accounts: make some with plumbline account add, or set fix.approvals to 0 in the check's configuration."
 	case drafted(p, actor):
 		return "Somebody else must approve it, since you drafted it: another approver or an admin. Nothing is changed before."

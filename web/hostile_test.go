@@ -11,6 +11,7 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 	"plumbline/sources"
 	"plumbline/web"
 )
@@ -81,11 +82,38 @@ func hostileHistory(t *testing.T, list []string) *history {
 		_, err := h.ledger.AcknowledgeIncident(t.Context(), i.ID, list[45], list[46], 0)
 		h.must(err)
 	}
+	c.Fix = map[string]reconciler.Policy{list[15]: {Mode: reconciler.ModePropose, By: reconciler.Write, Approvals: 1}}
+	h.declared.Checks[0] = c
+	hostileFixes(h, list)
 	h.sources = map[string]web.SourceState{
 		list[0]:  {State: web.SourceDown, Since: now.Add(-time.Hour), ProbedAt: now, Why: list[36], Waited: map[string]time.Duration{list[37]: time.Second}},
 		list[10]: {State: web.SourceUp, ProbedAt: now, Facts: sources.Facts{Product: list[38], Version: list[39], Notes: []string{list[40]}}}}
 	h.clock.set(now)
 	return h
+}
+
+// hostileFixes are plans in which everything that people or stores wrote is a payload.
+func hostileFixes(h *history, list []string) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	h.must(h.ledger.FreezeFixes(ctx, reconciler.Freeze{Check: list[4], By: list[51], Reason: list[52], At: h.clock.now()}))
+	h.must(h.ledger.UnfreezeFixes(ctx, list[4]))
+	h.must(h.ledger.PauseFixes(ctx, reconciler.Pause{Check: list[4], Reason: list[53], At: h.clock.now()}))
+	findings, _, err := h.ledger.Findings(ctx, ledger.FindingFilter{State: "open", Limit: 60})
+	h.must(err)
+	for n := range 2 {
+		p, items := draftOf(list[4], list[15], findings[30*n:30*n+30])
+		p.Choice, p.DraftedBy, p.Left, p.Checklist = list[49], reconciler.Person{Name: list[50]}, []reconciler.LeftOut{{Reason: list[54], N: 3, Example: list[58]}}, []reconciler.Safety{{Name: list[59], Words: list[55]}}
+		h.must(h.ledger.KeepPlan(ctx, p, items))
+		if n == 0 {
+			_, err := h.ledger.WithdrawPlan(ctx, p.ID, list[56], reconciler.Person{Name: list[60]})
+			h.must(err)
+			continue
+		}
+		h.begun(p)
+		h.settle(p, reconciler.ItemStale, list[57], []reconciler.Field{{Name: list[61], Now: drift.Value{Type: "text", Text: list[62]}}})
+	}
+	h.must(h.ledger.FreezeFixes(ctx, reconciler.Freeze{Check: list[4], By: list[51], Reason: list[52], At: h.clock.now()}))
 }
 
 // A hundred payloads stand in everything a page shows. None runs, none asks
@@ -143,6 +171,27 @@ func TestHostileTextIsShownAndNeverRuns(t *testing.T) {
 		refresh("incident")
 		shows("incident "+i.ID, list[4], list[5], list[15], list[41], list[42], list[43], list[44], list[45], list[46], list[47], list[48])
 	}
+	b.visit("/fixes")
+	quiet("fixes")
+	refresh("fixes")
+	shows("fixes", list[4], list[15], list[49], list[50], list[51], list[52], list[53])
+	plans, _, err := h.ledger.Plans(h.t.Context(), ledger.PlanFilter{})
+	h.must(err)
+	for _, p := range plans {
+		b.visit("/fixes/" + p.ID)
+		quiet("plan")
+		refresh("plan " + p.ID)
+		shows("plan "+p.ID, list[4], list[15], list[6], list[50], list[53], list[54], list[55])
+		if p.State == reconciler.Expired {
+			shows("plan "+p.ID, list[56])
+			continue
+		}
+		b.visit("/fixes/" + p.ID + "?visible=1")
+		quiet("plan, spelt out")
+		b.visit("/fixes/" + p.ID + "?state=stale")
+		quiet("stale records of a plan")
+		shows("stale records of plan "+p.ID, list[57])
+	}
 	b.visit("/runs")
 	quiet("runs")
 	shows("runs", list[4], list[15], list[33])
@@ -184,10 +233,10 @@ func TestHostileTextIsShownAndNeverRuns(t *testing.T) {
 		e := url.QueryEscape(p)
 		b.visit([]string{"/findings?q=" + e, "/findings?check=" + e + "&replica=" + e, "/findings?pattern=" + e + "&field=" + e, "/findings?state=" + e + "&kind=" + e,
 			"/?q=" + e + "&team=" + e + "&state=" + e, "/runs?check=" + e + "&result=" + e, "/?said=" + e, "/findings?visible=" + e,
-			"/incidents?check=" + e + "&team=" + e, "/incidents?state=" + e + "&kind=" + e}[i%10])
+			"/incidents?check=" + e + "&team=" + e, "/incidents?state=" + e + "&kind=" + e, "/fixes?check=" + e + "&finding=" + e, "/fixes/P-1?state=" + e + "&confirm=" + e + "&after=" + e}[i%12])
 		quiet("address with " + p)
 	}
-	for _, path := range []string{"/checks/", "/findings/", "/incidents/", "/runs/", "/"} {
+	for _, path := range []string{"/checks/", "/findings/", "/incidents/", "/fixes/", "/runs/", "/"} {
 		b.visit(path + url.PathEscape(list[10]))
 		b.forget() // the browser calls the 404 an error
 		quiet("nothing at " + path)

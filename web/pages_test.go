@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumbline/access"
 	"plumbline/ledger"
 )
 
@@ -28,8 +29,13 @@ func shopPages(h *history) map[string]string {
 		h.t.Fatalf("%d open incidents", len(open))
 	}
 	drift := open[0]
+	plans, _, err := h.ledger.Plans(h.t.Context(), ledger.PlanFilter{State: "waiting for approval"})
+	h.must(err)
+	if len(plans) != 1 {
+		h.t.Fatalf("%d plans wait for approval", len(plans))
+	}
 	return map[string]string{"overview": "/", "check": "/checks/orders-in-search", "findings": "/findings?check=orders-in-search", "finding": "/findings/" + list[0].ID + "?visible=1",
-		"incidents": "/incidents", "incident": "/incidents/" + drift.ID, "runs": "/runs", "run": "/runs/" + runs[0].ID, "sources": "/sources", "missing": "/nowhere"}
+		"incidents": "/incidents", "incident": "/incidents/" + drift.ID, "fixes": "/fixes", "fix": "/fixes/" + plans[0].ID, "runs": "/runs", "run": "/runs/" + runs[0].ID, "sources": "/sources", "missing": "/nowhere"}
 }
 
 func get(t testing.TB, url string) (status int, body string) {
@@ -59,6 +65,8 @@ func TestPagesSayWhatTheLedgerHolds(t *testing.T) {
 		"finding":   {"129.90", "119.90", "stale", "Timeline", "id=", "9182736450192930"},
 		"incidents": {"orders-in-search", "cannot check", "Resolved of late", "growing", "acknowledged"},
 		"incident":  {"By field", "status", "What would put it right", "Slack #fulfilment", "up to date", "webhook oncall", "runbook", "Muted by ada", "the importer is being mended", "grew"},
+		"fixes":     {"waiting for approval", "partly applied", "12 updates", "Freeze fixes", "5 applied, 1 stale"},
+		"fix":       {"12 updates", "ada", "1 approval (not ada)", "✔ passes", "pending", "paid", "updateOne", "Left out", "Download plan.json"},
 		"runs":      {"orders-in-search", "incomplete", "error", "running"},
 		"run":       {"120 segments", "replica lag 3.5 s", "Cancel", "ranges"},
 		"sources":   {"down", "connection refused", "can write", "prices-in-baskets", "12 s replica lag", "standby"},
@@ -112,8 +120,12 @@ func TestPagesLookRight(t *testing.T) {
 	h := shop(t)
 	server := h.serve(nil)
 	update := os.Getenv("PLUMBLINE_UPDATE_SCREENSHOTS") != ""
-	b := open(t, chromium, server.URL)
+	local, zoe := open(t, chromium, server.URL), open(t, chromium, h.serveTo(actor("zoe", access.Approver)).URL)
 	for name, path := range shopPages(h) {
+		b := local
+		if name == "fixes" || name == "fix" { // which are about more people than one
+			b = zoe
+		}
 		for _, width := range []int64{1440, 390} {
 			for _, colours := range []string{"light", "dark"} {
 				b.look(width, colours == "dark")

@@ -10,6 +10,7 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/reconciler"
 	"plumbline/sources"
 	"plumbline/web"
 )
@@ -34,6 +35,7 @@ func shopDeclared() *web.Declared {
 	orders := d.Check("orders-in-search")
 	orders.Description = "Orders found in the search carry the order's own status, total and currency."
 	orders.Runbook = "https://wiki.example.com/orders-in-search"
+	orders.Fix = map[string]reconciler.Policy{"search": {Mode: reconciler.ModePropose, By: reconciler.Write, Approvals: 1}}
 	orders.Owner.Version, orders.Edges[0].Replica.Version = "updated_at", "updated_at"
 	return d
 }
@@ -174,5 +176,6 @@ func shop(t testing.TB) *history {
 	billing.Facts.CanWrite, billing.Facts.Notes = true, []string{"the role may write to the database shop"}
 	orders.Facts.Standby, orders.Lag, orders.InUse, orders.Waited = true, &lag, 2, map[string]time.Duration{"replica lag": 12 * time.Second}
 	h.sources["billing"], h.sources["orders-db"] = billing, orders
+	shopFixes(h)
 	return h
 }

@@ -14,8 +14,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
-	"plumbline/auditor"
 	"plumbline/cmd/plumbline/report"
 	"plumbline/cmd/plumbline/service"
 	"plumbline/configs"
@@ -78,14 +79,6 @@ func (c *cli) client(ctx context.Context) (*client, error) {
 		return close()
 	}
 	return &client{do: inProcess(handler), base: "http://localhost", ledger: l, close: closeAll, warnOfCheck: warn}, nil
-}
-
-// desk is where this command acts on the ledger itself. Plans of fixes are then
-// drafted and applied by whoever asks, to their end.
-func (c *cli) desk(config *configs.Config, l *ledger.Ledger, readers *service.Readers, lens drift.Lens) *auditor.Desk {
-	fixes := auditor.NewFixes(auditor.Options{Ledger: l, Checks: service.Checks(config, l.MaskKey()), Hash: config.Hash(l.MaskKey()), Readers: readers.Find,
-		Lens: lens, Now: c.now, Fixing: service.NewFixing(func() *configs.Config { return config })})
-	return auditor.NewDesk(l, nil, c.now).Using(fixes)
 }
 
 // notConfigured says that a check is not configured, and what was probably meant;
@@ -228,12 +221,21 @@ func (cl *client) ask(ctx context.Context, method, path string, body, out any) e
 		if err := json.Unmarshal(text, &problem); err != nil || problem.Detail == "" {
 			return &answeredError{answer.StatusCode, "plumbline serve answered " + answer.Status}
 		}
-		return &answeredError{answer.StatusCode, problem.Detail + ": " + commandWords(problem.NextStep)}
+		return &answeredError{answer.StatusCode, joined(problem.Detail, commandWords(problem.NextStep))}
 	}
 	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("read the answer of plumbline serve: %w", err)
 	}
 	return nil
+}
+
+// joined is what went wrong and what to do next: a sentence of its own, or the
+// rest of one.
+func joined(wrong, next string) string {
+	if r, _ := utf8.DecodeRuneInString(next); unicode.IsUpper(r) && !strings.HasPrefix(next, "GET ") {
+		return strings.TrimSuffix(wrong, ".") + ". " + next
+	}
+	return wrong + ": " + next
 }
 
 // commandWords says what to do next as commands, where the API says it as requests.

@@ -112,6 +112,8 @@ func differs(file *web.FixFileBody, plan *web.FixBody, items []web.FixItemBody) 
 		return "its hash is another"
 	case file.Check != plan.Check || file.Replica != plan.Replica || file.Undoes != plan.Undoes || file.By != plan.By:
 		return "it is of another check, replica or way"
+	case len(items) > 0 && items[0].Hash == "":
+		return "you may not see values of records, so what it shows cannot be held against the plan"
 	case len(items) != len(file.PlanItems):
 		return fmt.Sprintf("it has %d records, and the plan %d", len(file.PlanItems), len(items))
 	case reconciler.PlanHash(hashes) != file.Hash:

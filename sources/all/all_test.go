@@ -11,20 +11,25 @@ import (
 )
 
 // TestEveryKindRunsTheConformanceSuite reads the tests of each registered
-// kind's package: an adapter whose tests do not call sourcetest.Run is none.
+// kind's package: an adapter whose tests do not call sourcetest.Run is none, and
+// one that can write calls RunWriter too.
 func TestEveryKindRunsTheConformanceSuite(t *testing.T) {
 	for kind := range Kinds() {
 		files, err := filepath.Glob(filepath.Join("..", kind, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		calls := 0
+		calls, writes := 0, 0
 		for _, file := range files {
 			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			calls += callsOfRun(parsed)
+			calls += callsOf(parsed, "Run")
+			writes += callsOf(parsed, "RunWriter")
+		}
+		if writer := writes > 0; writer != writesRecords(t, kind) {
+			t.Errorf("sources/%s can write: %v; its tests call sourcetest.RunWriter: %v", kind, !writer, writer)
 		}
 		if calls == 0 {
 			t.Errorf("sources/%s is registered as a kind, and none of its %d test files calls sourcetest.Run", kind, len(files))
@@ -32,9 +37,30 @@ func TestEveryKindRunsTheConformanceSuite(t *testing.T) {
 	}
 }
 
-// callsOfRun counts the calls of Run of the package sourcetest, by whatever
+// writesRecords says whether a kind's package has what makes its source a writer.
+func writesRecords(t *testing.T, kind string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", kind, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range parsed.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "Preflight" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// callsOf counts the calls of a function of the package sourcetest, by whatever
 // name the file imports it.
-func callsOfRun(file *ast.File) (calls int) {
+func callsOf(file *ast.File, function string) (calls int) {
 	name := ""
 	for _, imported := range file.Imports {
 		if path, err := strconv.Unquote(imported.Path.Value); err != nil || !strings.HasSuffix(path, "/sources/sourcetest") {
@@ -49,7 +75,7 @@ func callsOfRun(file *ast.File) (calls int) {
 		if !ok {
 			return true
 		}
-		if selected, ok := call.Fun.(*ast.SelectorExpr); ok && selected.Sel.Name == "Run" {
+		if selected, ok := call.Fun.(*ast.SelectorExpr); ok && selected.Sel.Name == function {
 			if of, ok := selected.X.(*ast.Ident); ok && name != "" && of.Name == name {
 				calls++
 			}

@@ -37,7 +37,7 @@ func (p *dataset) statement(c *sources.Change, at int, until time.Time) (*statem
 		w.command = bson.D{{Key: "aggregate", Value: int32(1)}, {Key: "pipeline", Value: bson.A{
 			doc("$documents", bson.A{bson.D{}}),
 			doc("$replaceRoot", doc("newRoot", doc("$cond", bson.A{inTime, doc("$literal", bson.Raw(after.whole)), nil}))),
-			doc("$merge", bson.D{{Key: "into", Value: p.Name}, {Key: "on", Value: "_id"}, {Key: "whenMatched", Value: "fail"}, {Key: "whenNotMatched", Value: "insert"}}),
+			doc("$merge", bson.D{{Key: "into", Value: p.Name}, {Key: "whenMatched", Value: "fail"}, {Key: "whenNotMatched", Value: "insert"}}),
 		}}, {Key: "cursor", Value: bson.D{}}}
 		return w, nil
 	}
@@ -175,7 +175,8 @@ func (p *dataset) update(before, after *native, at int) (update bson.D, also bso
 		switch {
 		case i >= 0 && old.missing() == now.missing() && equalBSON(old.value, now.value):
 		case !now.missing() && (i >= 0 || leadsTo(was, now.path)):
-			set = append(set, bson.E{Key: root + now.path, Value: rawValue(now.value)})
+			place := strings.TrimSuffix(root+now.path, ".") // of the element itself, too
+			set = append(set, bson.E{Key: place, Value: rawValue(now.value)})
 		case now.missing() && i >= 0:
 			unset = append(unset, bson.E{Key: root + now.path, Value: ""})
 		case now.missing() && leadsTo(was, now.path): // another field makes what it lies in

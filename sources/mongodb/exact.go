@@ -2,7 +2,6 @@ package mongodb
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -25,41 +24,67 @@ func exactly(e any, v bsoncore.Value) (bson.A, error) {
 	if hidden(v) {
 		all = append(all, equals(spelled(e), spelled(doc("$literal", rawValue(v)))))
 	}
-	return exactMembers(all, e, v, nil)
-}
-
-// exactMembers adds the conditions that the members of a list or document, and
-// those of all that is nested in it, are of their types. Each is reached by its
-// indexes, so that expressions do not nest as the value does, which servers bound.
-func exactMembers(all bson.A, e any, v bsoncore.Value, path []int32) (bson.A, error) {
 	if v.Type != bsoncore.TypeArray && v.Type != bsoncore.TypeEmbeddedDocument {
 		return all, nil
 	}
-	var types, values bson.A
+	x := &exactness{root: e, all: all}
+	inner, err := x.members(e, v, nil, maxNested)
+	if inner != nil {
+		x.all = append(x.all, inner)
+	}
+	return x.all, err
+}
+
+// maxNested is how many levels of a value conditions follow it into. Servers bound
+// how deep expressions are; what lies deeper is reached from the top again.
+const maxNested = 30
+
+// exactness makes the conditions that what is nested in a value is of its types.
+type exactness struct {
+	root any
+	all  bson.A
+}
+
+// members is the condition on what a list or document, at a place that the indexes
+// lead to, holds; nil where it is empty.
+func (x *exactness) members(at any, v bsoncore.Value, path []int32, levels int) (any, error) {
+	var types, values, same bson.A
 	spell := false
-	err := elements(v.Data, func(_ []byte, m bsoncore.Value) (err error) {
-		all, err = exactMembers(all, e, m, append(slices.Clone(path), int32(len(types))))
+	err := elements(v.Data, func(_ []byte, m bsoncore.Value) error {
+		i := int32(len(types))
 		types, values = append(types, typeName(m.Type)), append(values, rawValue(m))
 		spell = spell || hidden(m)
+		if m.Type != bsoncore.TypeArray && m.Type != bsoncore.TypeEmbeddedDocument {
+			return nil
+		}
+		below := append(path[:len(path):len(path)], i)
+		if levels > 0 {
+			inner, err := x.members(doc("$arrayElemAt", bson.A{"$$members", i}), m, below, levels-1)
+			if inner != nil {
+				same = append(same, inner)
+			}
+			return err
+		}
+		from := doc("$reduce", bson.D{{Key: "input", Value: below}, {Key: "initialValue", Value: x.root},
+			{Key: "in", Value: doc("$arrayElemAt", bson.A{membersOf("$$value"), "$$this"})}})
+		inner, err := x.members(from, m, below, maxNested)
+		if inner != nil {
+			x.all = append(x.all, inner)
+		}
 		return err
 	})
 	if err != nil || len(types) == 0 {
-		return all, err
+		return nil, err
 	}
-	at := e
-	if len(path) > 0 {
-		at = doc("$reduce", bson.D{{Key: "input", Value: path}, {Key: "initialValue", Value: e},
-			{Key: "in", Value: doc("$arrayElemAt", bson.A{members("$$value"), "$$this"})}})
-	}
-	same := bson.A{equals(mapped("$$members", doc("$type", "$$this")), types)}
+	same = append(same, equals(mapped("$$members", doc("$type", "$$this")), types))
 	if spell {
 		same = append(same, equals(mapped("$$members", spelled("$$this")), mapped(doc("$literal", values), spelled("$$this"))))
 	}
-	return append(all, doc("$let", bson.D{{Key: "vars", Value: doc("members", members(at))}, {Key: "in", Value: doc("$and", same)}})), nil
+	return doc("$let", bson.D{{Key: "vars", Value: doc("members", membersOf(at))}, {Key: "in", Value: doc("$and", same)}}), nil
 }
 
-// members are the values in a list or document; none of anything else.
-func members(e any) bson.D {
+// membersOf are the values in a list or document; none of anything else.
+func membersOf(e any) bson.D {
 	of := doc("$switch", bson.D{{Key: "branches", Value: bson.A{
 		bson.D{{Key: "case", Value: doc("$isArray", bson.A{"$$of"})}, {Key: "then", Value: "$$of"}},
 		bson.D{{Key: "case", Value: typed("$$of", "object")}, {Key: "then", Value: doc("$map", bson.D{

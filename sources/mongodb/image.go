@@ -36,6 +36,9 @@ func (p pin) missing() bool { return p.value.Type == 0 }
 // errNative says that an image was not made by this package.
 var errNative = errors.New("the image is none of a MongoDB document")
 
+// errNoList says that a record is no element of a list.
+var errNoList = errors.New("it is no list reached through documents alone: only elements of such a list can be written")
+
 // places are the paths that a record is read from: those of the document, and
 // those of its element where there is an unwound array.
 func (p *dataset) places() (document, element []string) {
@@ -76,7 +79,7 @@ func (p *dataset) nativeOf(d bsoncore.Document, at int, whole bool) (*native, er
 		return nil, err
 	}
 	if array[0].path != p.Unwind || array[0].value.Type != bsoncore.TypeArray {
-		return nil, sources.Final(fmt.Errorf("%s is no list reached through documents alone: only elements of such a list can be written", p.Unwind))
+		return nil, sources.Final(fmt.Errorf("%s: %w", p.Unwind, errNoList))
 	}
 	index := 0
 	err = elements(array[0].value.Data, func(_ []byte, v bsoncore.Value) (err error) {
@@ -181,7 +184,7 @@ func pinsFrom(list []byte) (pins []pin, err error) {
 	return pins, err
 }
 
-// document is a document from which this can be read: the record's own, or one
+// rebuilt is a document from which this can be read: the record's own, or one
 // with nothing but its places, the element alone in its array.
 func (n *native) rebuilt(unwind string) (bsoncore.Document, error) {
 	if n.whole != nil {

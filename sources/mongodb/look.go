@@ -77,6 +77,9 @@ type found struct {
 
 // lookFor finds the one record of a key and an id.
 func (s *source) lookFor(ctx context.Context, p *dataset, key, id sources.Key, how sources.Looking) (*found, error) {
+	if len(key) != len(p.Key) || len(id) != len(p.ID) {
+		return nil, sources.Final(fmt.Errorf("look up %s: the key has %d parts and the id %d, where the dataset has %d and %d", p.Title(), len(key), len(id), len(p.Key), len(p.ID)))
+	}
 	none := &found{image: &sources.Image{}}
 	var err error
 	if none.image.ReadAt, err = s.clock(ctx); err != nil {

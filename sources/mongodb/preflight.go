@@ -48,19 +48,19 @@ func (s *source) Preflight(ctx context.Context, d *sources.Dataset, fields []str
 	if err != nil {
 		return nil, err
 	}
-	hazards := indexHazards(all, fields, slices.Concat(p.Key, p.ID))
+	hazards := indexHazards(all, fields)
 	sharded, err := s.serverHazards(ctx, p.Name, fields)
 	return append(hazards, sharded...), err
 }
 
 // indexHazards are those of indexes over written fields.
-func indexHazards(all []index, fields, key []string) (hazards []sources.Hazard) {
+func indexHazards(all []index, fields []string) (hazards []sources.Hazard) {
 	for _, i := range all {
 		if !slices.ContainsFunc(i.keys, func(k string) bool { return written(k, fields) }) {
 			continue
 		}
 		what := fmt.Sprintf("index %s (%s)", i.name, strings.Join(i.keys, ", "))
-		if i.unique && !slices.Equal(i.keys, key) {
+		if i.unique { // that of the key is none: a key is not written
 			hazards = append(hazards, sources.Hazard{Kind: sources.HazardUnique, What: "unique " + what})
 		}
 		if i.expires {
@@ -70,10 +70,9 @@ func indexHazards(all []index, fields, key []string) (hazards []sources.Hazard) 
 	return hazards
 }
 
-// written says whether a path of an index (which may be a wildcard's) covers one of the fields.
+// written says whether a path is, holds, or lies in one of the fields.
 func written(path string, fields []string) bool {
-	path = strings.TrimSuffix(strings.TrimSuffix(path, "$**"), ".")
-	return slices.ContainsFunc(fields, func(f string) bool { return path == "" || overlap(path, f) })
+	return slices.ContainsFunc(fields, func(f string) bool { return overlap(path, f) })
 }
 
 // serverHazards are those of where documents are: on a secondary, or on shards.

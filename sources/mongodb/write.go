@@ -44,11 +44,12 @@ func (s *source) Write(ctx context.Context, d *sources.Dataset, c *sources.Chang
 		how.Whole = n.whole != nil
 	}
 	if p.Unwind != "" { // the conditions and the change name the element by its index
-		if place, err = s.lookFor(ctx, p, c.Key, c.ID, how); err != nil {
-			return refusedIfFinal(err)
-		}
-		if !sameImage(place.image, c.Before) {
+		place, err = s.lookFor(ctx, p, c.Key, c.ID, how)
+		switch {
+		case another(err), err == nil && !sameImage(place.image, c.Before):
 			return &sources.NotWritten{Stale: true}
+		case err != nil:
+			return refusedIfFinal(err)
 		}
 	}
 	w, err := p.statement(c, place.at, until)
@@ -65,14 +66,19 @@ func (s *source) Write(ctx context.Context, d *sources.Dataset, c *sources.Chang
 // why finds out why a write found no document to change.
 func (s *source) why(ctx context.Context, p *dataset, c *sources.Change, how sources.Looking, until time.Time) error {
 	now, err := s.lookFor(ctx, p, c.Key, c.ID, how)
-	var many *sources.ManyError
 	switch {
-	case errors.As(err, &many):
+	case another(err):
 		return &sources.NotWritten{Stale: true}
 	case err != nil:
 		return &sources.NotWritten{Stale: true, Err: fmt.Errorf("look why: %w", err)}
 	}
 	return &sources.NotWritten{Stale: !sameImage(now.image, c.Before) || now.image.ReadAt.Before(until), Late: !now.image.ReadAt.Before(until)}
+}
+
+// another says whether a look failed because the record is not the one it was.
+func another(err error) bool {
+	var many *sources.ManyError
+	return errors.As(err, &many) || errors.Is(err, errNoList)
 }
 
 func refusedIfFinal(err error) error {
@@ -123,17 +129,26 @@ func (s *source) change(ctx context.Context, w *statement) (n int64, err error) 
 // as far as its code says so for certain.
 func (s *source) refused(code int32, name string, err error, kind sources.ChangeKind) error {
 	err = &cleaned{text: sources.Quoteless(s.hideSecrets(err).Error()), err: err}
-	certain := []int32{2, 9, codeUnauthorized, 14, 15, 16, 28, 40, 52, 53, 56, 57, codeCommandNotFound, 66, codeInvalidOptions,
-		codeCommandNotSupported, codeInvalid, 10334, codeDuplicateKey, 17419}
 	switch {
 	case code == codeNoRoot && kind == sources.Insert:
 		return &sources.NotWritten{Late: true}
 	case code == codeDuplicateKey && kind == sources.Insert:
 		return &sources.NotWritten{Stale: duplicateID(err), Err: err}
-	case slices.Contains(certain, code), slices.Contains(finalNames(), name), strings.HasPrefix(name, "Location"):
+	case slices.Contains(refusals(), code), slices.Contains(finalNames(), name), strings.HasPrefix(name, "Location"):
 		return &sources.NotWritten{Err: err}
 	}
 	return err
+}
+
+// refusals are the codes by which a server says that a document cannot be changed
+// so: errors of a write come without their names.
+func refusals() []int32 {
+	return []int32{
+		2, 9, 14, 15, 16, // values that it does not understand
+		28, 40, 52, 53, 56, 57, 66, // paths that lead nowhere, or to what may not change
+		10334, 17419, // documents that are too large
+		codeUnauthorized, codeCommandNotFound, codeInvalidOptions, codeCommandNotSupported, codeInvalid, codeDuplicateKey,
+	}
 }
 
 // duplicateID says whether a document of the same _id is there already, and not

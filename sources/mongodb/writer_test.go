@@ -17,23 +17,17 @@ import (
 	"plumbline/sources/sourcetest"
 )
 
-func TestWriterConformance(t *testing.T) {
+func TestWriterConformance(t *testing.T) { sourcetest.RunWriter(t, writerHarness(t)) }
+
+func TestSoakWriterConformance(t *testing.T) { sourcetest.SoakWriter(t, writerHarness(t)) }
+
+func writerHarness(t *testing.T) sourcetest.WriterHarness {
 	shop := newShop(t)
 	h := sourcetest.WriterHarness{Harness: shop.harness(t), Change: shop.change, Remove: shop.remove, Count: shop.count,
 		Dump: shop.dump, Changes: shop.changes, Zoo: shop.zoo, Hazards: shop.hazards}
 	h.Cannot[sourcetest.CannotHoldLocks] = "a document is locked no longer than one command"
-	through := h.Through
-	h.Through = func(t testing.TB) (sources.Secret, sourcetest.Line) {
-		url, line := through(t)
-		return url, terse{line.(*sourcetest.Wire)}
-	}
-	sourcetest.RunWriter(t, h)
+	return h
 }
-
-// terse is a line to a server whose answers to writes are short: cuts come sooner.
-type terse struct{ *sourcetest.Wire }
-
-func (l terse) Cut(after int) { l.Wire.Cut(after / 8) }
 
 // change sets fields of a document by a connection of its own.
 func (s *shop) change(t testing.TB, d *sources.Dataset, n int64, set map[string]sources.Value) {
@@ -143,7 +137,8 @@ func (s *shop) zoo(t testing.TB) (zoos []sourcetest.Zoo) {
 		"uuid":    {bson.Binary{Subtype: 4, Data: u[:]}, bson.Binary{Subtype: 4, Data: make([]byte, 16)}},
 		"oid":     {bson.NewObjectID(), bson.NewObjectID()},
 		"bool":    {true, false, nil},
-		"list":    {bson.A{}, bson.A{int32(1)}, bson.A{int64(1)}, bson.A{1.0, bson.A{decimal(t, "1.0")}}, bson.A{"a", nil, bson.D{{Key: "x", Value: int32(1)}}}},
+		"list":    {bson.A{}, bson.A{int32(1)}, bson.A{int64(1)}, bson.A{"a", nil, bson.D{{Key: "x", Value: int32(1)}}}},
+		"lists":   {bson.A{1.0, bson.A{decimal(t, "1.0")}}, bson.A{0.0, bson.A{decimal(t, "0.1"), "x"}}, bson.A{bson.A{bson.A{}}}},
 		"nested": {bson.D{}, bson.D{{Key: "a", Value: int32(1)}}, bson.D{{Key: "b", Value: int64(1)}, {Key: "a", Value: int64(1)}}, bson.D{{Key: "a.b", Value: 0.0}, {Key: "$c", Value: decimal(t, "0.0")}, {Key: "", Value: nil}},
 			bson.D{{Key: "a", Value: bson.D{{Key: "b", Value: bson.A{bson.D{{Key: "c", Value: decimal(t, "1.00")}}}}}}}},
 	}

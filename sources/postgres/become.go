@@ -30,7 +30,7 @@ func (s *source) become(ctx context.Context, p *plan, before *sources.Image, set
 	if was == nil {
 		return nil, sources.Final(fmt.Errorf("there is no record in %s to change", p.title()))
 	}
-	l, err := p.layoutFor(ctx, s, true)
+	l, err := p.layoutFor(ctx, s, false)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +47,9 @@ func (s *source) become(ctx context.Context, p *plan, before *sources.Image, set
 		return nil, err
 	}
 	res, err := s.run(ctx, st)
+	if strings.HasPrefix(code(err), "23") { // a domain's check
+		return nil, sources.Final(err)
+	}
 	if err != nil {
 		return nil, err
 	}

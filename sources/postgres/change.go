@@ -128,7 +128,9 @@ func (w *composer) value(column *stored, v *nativeColumn) string {
 func (w *composer) still(columns []*stored, c *sources.Change, was *native, until time.Time) []string {
 	conditions := w.led(c)
 	for i, column := range columns {
-		conditions = append(conditions, w.unchanged(column, &was.columns[i]))
+		if !w.ledBy(column, &was.columns[i], c) {
+			conditions = append(conditions, w.unchanged(column, &was.columns[i]))
+		}
 	}
 	d := w.plan.dataset
 	if d.Where != "" {
@@ -161,6 +163,17 @@ func (w *composer) led(c *sources.Change) []string {
 		w.explain(at, []string{term.column.name}, []sources.Value{term.value})
 	}
 	return conditions
+}
+
+// ledBy says whether a column's value is asked for already, as what leads to the record.
+func (w *composer) ledBy(of *stored, was *nativeColumn, c *sources.Change) bool {
+	parts := slices.Concat(c.Key, c.ID)
+	i := slices.IndexFunc(w.plan.scanBy, func(by *column) bool { return by.name == was.name })
+	if i < 0 || i >= len(parts) || was.null || !of.sameIsEqual() {
+		return false
+	}
+	_, text, ok := exactly(of.typ, parts[i])
+	return ok && text == was.text
 }
 
 // explain notes what the parameters since at are of: those of one condition each

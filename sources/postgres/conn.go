@@ -57,12 +57,13 @@ func dial(ctx context.Context, config *pgconn.Config, perTransaction bool) (*con
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{pg: pg, wire: newWire(pg.Conn()), begin: beginReading + local, local: local, used: time.Now()}
-	if n := pg.Frontend().ReadBufferLen(); n > 0 {
-		c.close()
-		return nil, fmt.Errorf("the server sent %d bytes that nobody asked for", n)
+	// While a write is slow the driver reads in the background, and that read would
+	// take an answer from us.
+	if err := pg.SyncConn(ctx); err != nil {
+		_ = pg.Close(ctx) // the first error tells why
+		return nil, err
 	}
-	return c, nil
+	return &conn{pg: pg, wire: newWire(pg.Conn()), begin: beginReading + local, local: local, used: time.Now()}, nil
 }
 
 // close ends the connection; there is nothing to do about its failing.

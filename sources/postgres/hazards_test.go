@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,11 @@ type hazardCase struct {
 	undone bool
 	// spreads: what is allowed changes other rows of the same table.
 	spreads bool
+}
+
+// sqlFor writes the case for a table of that name.
+func (c *hazardCase) sqlFor(table string) string {
+	return regexp.MustCompile(`\bT(\b|_)`).ReplaceAllString(c.sql, table+"$1")
 }
 
 // all are the fields of the case's dataset.
@@ -139,16 +145,19 @@ func TestAllowedHazardsTouchNoOtherRecord(t *testing.T) {
 			continue
 		}
 		table := "a_" + c.name
-		d.exec(strings.ReplaceAll(c.sql, "T", table))
+		d.exec(c.sqlFor(table))
 		ds := &sources.Dataset{Name: table, Key: []string{"k"}, Fields: c.all()}
-		changes := map[string]bool{"update": len(c.fields) > 0, "delete": c.deletes}
-		for kind, asked := range changes {
-			if !asked {
-				continue
-			}
-			before := look(t, writer, ds, 1, kind == "delete")
+		var kinds []sources.ChangeKind
+		if len(c.fields) > 0 {
+			kinds = append(kinds, sources.Update)
+		}
+		if c.deletes {
+			kinds = append(kinds, sources.Delete)
+		}
+		for _, kind := range kinds {
+			before := look(t, writer, ds, 1, kind == sources.Delete)
 			after := &sources.Image{}
-			if kind == "update" {
+			if kind == sources.Update {
 				var err error
 				if after, err = writer.Become(t.Context(), ds, before, []sources.Assignment{{Field: c.fields[0], Value: sources.Text("new")}}); err != nil {
 					t.Fatalf("%s: %v", c.name, err)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -16,20 +17,21 @@ import (
 )
 
 func TestWriterConformance(t *testing.T) {
-	d := newDatabase(t, "")
-	conformWriting(t, d)
+	sourcetest.RunWriter(t, writerHarness(t, newDatabase(t, "")))
 }
 
-func TestWriterConformanceUnderALinguisticCollation(t *testing.T) {
-	d := newDatabase(t, "LOCALE_PROVIDER icu ICU_LOCALE 'en-US' TEMPLATE template0")
-	conformWriting(t, d)
+func TestSoakWriterConformance(t *testing.T) {
+	if os.Getenv("PLUMBLINE_SOAK") == "" {
+		return
+	}
+	sourcetest.SoakWriter(t, writerHarness(t, newDatabase(t, "")))
 }
 
-func conformWriting(t *testing.T, d *database) {
+func writerHarness(t *testing.T, d *database) sourcetest.WriterHarness {
 	counter := connect(t, d.url)
-	defer closeConn(t, counter)
+	t.Cleanup(func() { closeConn(t, counter) })
 	var one sync.Mutex
-	sourcetest.RunWriter(t, sourcetest.WriterHarness{
+	return sourcetest.WriterHarness{
 		Harness: harness(d),
 		Change: func(t testing.TB, ds *sources.Dataset, n int64, set map[string]sources.Value) {
 			for column, v := range set {
@@ -58,7 +60,7 @@ func conformWriting(t *testing.T, d *database) {
 		},
 		Zoo:     func(t testing.TB) []sourcetest.Zoo { return zoo(d) },
 		Hazards: func(t testing.TB) []sourcetest.Hazardous { return hazardous(d) },
-	})
+	}
 }
 
 // dump is the text of every column of each row, by its n.
@@ -104,53 +106,55 @@ func changes(d *database, table string) (n int64) {
 // zoo are tables of the server's own types.
 func zoo(d *database) (all []sourcetest.Zoo) {
 	d.exec(`CREATE TYPE mood AS ENUM ('glad', 'sad', 'so-so'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN price AS numeric(12,2) CHECK (VALUE >= 0);
-		CREATE DOMAIN code AS varchar(4)`)
+		CREATE DOMAIN code AS varchar(4); CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false)`)
 	values := map[string][]string{
-		"numeric":          {"1.5", "1.50", "0", "0.00", "-3.1400", "NaN", "Infinity", "-Infinity", "1e30", "0.000000000000000000001"},
-		"numeric(12,2)":    {"1.50", "0", "-99.90", "9999999999.99"},
-		"price":            {"1.50", "0", "99.90"},
-		"double precision": {"0", "-0", "0.1", "NaN", "Infinity", "-Infinity", "1e-300", "0.30000000000000004"},
-		"real":             {"0", "-0", "0.1", "NaN", "Infinity", "1e-30"},
-		"char(5)":          {"", "a", "ab   ", "abcde", "é"},
-		"varchar(5)":       {"", "a", "a ", "ab  ", "abcde"},
-		"code":             {"", "a", "abcd"},
-		"name":             {"a", "a b"},
-		`"char"`:           {"a", "b", ""},
-		"text":             {"", "null", "NULL", "a", "A", "a ", "é", "e\u0301", "it's", `\`, "$1", "%s"},
-		"text[]":           {"{}", "{a}", "{NULL,\"NULL\"}", "{{a,b},{c,d}}", `{"a,b","{}","\"",""}`},
-		"int[]":            {"{}", "{1,2}", "{NULL}", "{{1,2},{3,4}}"},
-		"numeric(5,2)[]":   {"{1.50,2.00}", "{}"},
-		"timestamptz[]":    {`{"2024-01-01 00:00:00+00",infinity}`, "{}"},
-		"bytea":            {`\x`, `\x00ff`, `\x616263`},
-		"mood":             {"glad", "sad", "so-so"},
-		"mood[]":           {"{glad,sad}", "{}"},
-		"bool":             {"t", "f"},
-		"smallint":         {"-32768", "0", "32767"},
-		"int":              {"-2147483648", "0", "2147483647"},
-		"oid":              {"0", "4294967295"},
-		"date":             {"2024-02-29", "infinity", "-infinity", "0044-03-15 BC", "5874897-12-31"},
-		"timestamp":        {"2024-01-01 00:00:00", "2024-01-01 00:00:00.000001", "infinity", "-infinity", "0044-03-15 00:00:00 BC"},
-		"timestamptz(0)":   {"2024-01-01 00:00:00+00", "2024-01-01 00:00:01+00"},
-		"timestamptz":      {"2024-03-31 01:30:00+00", "infinity", "294276-12-31 23:59:59.999999+00"},
-		"time":             {"00:00:00", "24:00:00", "23:59:59.999999"},
-		"timetz":           {"00:00:00+00", "12:30:00+05:30"},
-		"interval":         {"0", "1 mon", "30 days", "-1 mon +2 days -00:00:03", "14 mons -1 days 00:00:00.000001"},
-		"uuid":             {"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"},
-		"jsonb":            {`{"b": 1, "a": [1, 2.50, null]}`, `[]`, `"x"`, `{}`, `1.50`},
-		"inet":             {"10.0.0.1", "10.0.0.0/8", "::1"},
-		"cidr":             {"10.0.0.0/8", "::/0"},
-		"bit(3)":           {"101", "000"},
-		"bit varying(5)":   {"", "1", "10101"},
-		"int4range":        {"empty", "[1,5)", "(,)"},
-		"point":            {"(0,0)", "(1.5,-2)"},
-		"box":              {"(2,2),(1,1)"},
-		"box[]":            {"{(2,2),(1,1);(4,4),(3,3)}"},
-		"pair":             {"(1,a)", "(,)", `(2,"a,b")`},
-		"tsvector":         {"'a':1 'b':2", ""},
-		"money":            {"$1.50", "-$3.00"},
-		"xml":              {"<a/>", "<a>b</a>"},
-		"json":             {`{"b" : 1,  "a":2}`, `[1, 2 ]`, `"x"`, `{"a":1.50}`},
-		"macaddr":          {"08:00:2b:01:02:03"},
+		"numeric":               {"1.5", "1.50", "0", "0.00", "-3.1400", "NaN", "Infinity", "-Infinity", "1e30", "0.000000000000000000001"},
+		"numeric(12,2)":         {"1.50", "0", "-99.90", "9999999999.99"},
+		"price":                 {"1.50", "0", "99.90"},
+		"double precision":      {"0", "-0", "0.1", "NaN", "Infinity", "-Infinity", "1e-300", "0.30000000000000004"},
+		"real":                  {"0", "-0", "0.1", "NaN", "Infinity", "1e-30"},
+		"char(5)":               {"", "a", "ab   ", "abcde", "é"},
+		"varchar(5)":            {"", "a", "a ", "ab  ", "abcde"},
+		"code":                  {"", "a", "abcd"},
+		"name":                  {"a", "a b"},
+		`"char"`:                {"a", "b", ""},
+		"text":                  {"", "null", "NULL", "a", "A", "a ", "é", "e\u0301", "it's", `\`, "$1", "%s"},
+		"text[]":                {"{}", "{a}", "{NULL,\"NULL\"}", "{{a,b},{c,d}}", `{"a,b","{}","\"",""}`},
+		"int[]":                 {"{}", "{1,2}", "{NULL}", "{{1,2},{3,4}}"},
+		"numeric(5,2)[]":        {"{1.50,2.00}", "{}"},
+		"timestamptz[]":         {`{"2024-01-01 00:00:00+00",infinity}`, "{}"},
+		"bytea":                 {`\x`, `\x00ff`, `\x616263`},
+		"mood":                  {"glad", "sad", "so-so"},
+		"mood[]":                {"{glad,sad}", "{}"},
+		"bool":                  {"t", "f"},
+		"smallint":              {"-32768", "0", "32767"},
+		"int":                   {"-2147483648", "0", "2147483647"},
+		"oid":                   {"0", "4294967295"},
+		"date":                  {"2024-02-29", "infinity", "-infinity", "0044-03-15 BC", "5874897-12-31"},
+		"timestamp":             {"2024-01-01 00:00:00", "2024-01-01 00:00:00.000001", "infinity", "-infinity", "0044-03-15 00:00:00 BC"},
+		"timestamptz(0)":        {"2024-01-01 00:00:00+00", "2024-01-01 00:00:01+00"},
+		"timestamptz":           {"2024-03-31 01:30:00+00", "infinity", "294276-12-31 23:59:59.999999+00"},
+		"time":                  {"00:00:00", "24:00:00", "23:59:59.999999"},
+		"timetz":                {"00:00:00+00", "12:30:00+05:30"},
+		"interval":              {"0", "1 mon", "30 days", "-1 mon +2 days -00:00:03", "14 mons -1 days 00:00:00.000001"},
+		"uuid":                  {"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"},
+		"jsonb":                 {`{"b": 1, "a": [1, 2.50, null]}`, `[]`, `"x"`, `{}`, `1.50`},
+		"inet":                  {"10.0.0.1", "10.0.0.0/8", "::1"},
+		"cidr":                  {"10.0.0.0/8", "::/0"},
+		"bit(3)":                {"101", "000"},
+		"bit varying(5)":        {"", "1", "10101"},
+		"int4range":             {"empty", "[1,5)", "(,)"},
+		"point":                 {"(0,0)", "(1.5,-2)"},
+		"box":                   {"(2,2),(1,1)"},
+		"box[]":                 {"{(2,2),(1,1);(4,4),(3,3)}"},
+		"pair":                  {"(1,a)", "(,)", `(2,"a,b")`},
+		"tsvector":              {"'a':1 'b':2", ""},
+		"money":                 {"$1.50", "-$3.00"},
+		"xml":                   {"<a/>", "<a>b</a>"},
+		"json":                  {`{"b" : 1,  "a":2}`, `[1, 2 ]`, `"x"`, `{"a":1.50}`},
+		`text COLLATE "loose"`:  {"a", "A", "á", ""},
+		`char(3) COLLATE loose`: {"a", "A", "á"},
+		"macaddr":               {"08:00:2b:01:02:03"},
 	}
 	var types []string
 	for declared := range values {
@@ -174,7 +178,7 @@ func zoo(d *database) (all []sourcetest.Zoo) {
 func hazardous(d *database) (all []sourcetest.Hazardous) {
 	for _, c := range matrix() {
 		name := "h_" + c.name
-		d.exec(strings.ReplaceAll(c.sql, "T", name))
+		d.exec(c.sqlFor(name))
 		fields := slices.Clone(c.fields)
 		all = append(all, sourcetest.Hazardous{Name: c.name, Fields: fields, Deletes: c.deletes, Kinds: c.kinds, Refused: c.refused,
 			Dataset: sources.Dataset{Name: name, Key: []string{"k"}, Fields: c.all()}})

@@ -56,7 +56,7 @@ type Harness struct {
 // Ability is something the suite asks for unless Harness.Cannot says why not.
 type Ability string
 
-// The abilities. The first six are the optional interfaces.
+// The abilities. The first seven are the optional interfaces.
 const (
 	CannotScan     Ability = "scan"
 	CannotSplit    Ability = "split"
@@ -64,6 +64,7 @@ const (
 	CannotDescribe Ability = "describe"
 	CannotExplain  Ability = "explain"
 	CannotProbe    Ability = "probe"
+	CannotWrite    Ability = "write" // what can is put to the proof by RunWriter
 
 	CannotDeliverRaw    Ability = "deliver raw pages"
 	CannotTryToWrite    Ability = "try to write while reading"

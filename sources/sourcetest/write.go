@@ -81,41 +81,69 @@ type Freezer interface {
 }
 
 // RunWriter runs every case of the contract of sources.Writer against an adapter.
-// Counts are ten times as high where PLUMBLINE_SOAK is set.
 func RunWriter(t *testing.T, h WriterHarness) {
 	t.Helper()
-	w := &writing{suite: newSuite(t, h.Harness), hands: h}
-	w.checkHarness(t)
-	w.source = w.open(t, sources.Options{Name: h.Adapter, URL: h.URL, Connections: 4})
-	w.reader = w.writerOf(t, w.source)
-	fixing := w.open(t, sources.Options{Name: h.Adapter, URL: h.URL, Connections: 8, Writable: true})
-	w.writer = w.writerOf(t, fixing)
-	cases := []struct {
-		name string
-		run  func(*testing.T)
-		asks []Ability
-	}{
+	w := &writing{suite: newSuite(t, h.Harness), hands: h, times: 1}
+	w.run(t, append(w.cases(), w.longCases()...))
+	t.Run("no error shows a secret", w.testSecrets)
+}
+
+// SoakWriter runs those cases that take their strength from being tried often,
+// ten times as often as RunWriter. It is for a test whose name begins with
+// TestSoak, and does nothing unless PLUMBLINE_SOAK is set.
+func SoakWriter(t *testing.T, h WriterHarness) {
+	t.Helper()
+	if os.Getenv("PLUMBLINE_SOAK") == "" {
+		return
+	}
+	w := &writing{suite: newSuite(t, h.Harness), hands: h, times: 10}
+	w.run(t, w.longCases())
+}
+
+// writeCase is one case of the contract; asks are what it cannot do without.
+type writeCase struct {
+	name string
+	run  func(*testing.T)
+	asks []Ability
+}
+
+func (w *writing) cases() []writeCase {
+	return []writeCase{
 		{"look finds one record, none, or says that there are several", w.testLook, nil},
 		{"images are equal exactly where records are", w.testImages, nil},
 		{"write sets the fields that change and nothing else", w.testUpdates, nil},
 		{"what changed since is stale and stays as it is", w.testStale, nil},
 		{"what is late is not written", w.testLate, nil},
 		{"a record is deleted and put back, type for type", w.testDeletes, nil},
-		{"every value is written, found and taken back, type for type", w.testZoo, nil},
 		{"a value that the store cannot take is refused before it is written", w.testRefusedValues, nil},
 		{"without leave to write nothing can be written", w.testReadOnlyWriter, nil},
 		{"looking changes nothing", w.testLookingChangesNothing, []Ability{CannotCountChanges}},
+		{"a locked record is given up in time", w.testLocked, []Ability{CannotHoldLocks}},
+		{"preflight names what else would be touched", w.testHazards, []Ability{CannotBeHazardous}},
+	}
+}
+
+func (w *writing) longCases() []writeCase {
+	return []writeCase{
+		{"every value is written, found and taken back, type for type", w.testZoo, nil},
 		{"one change is made once, however many make it", w.testOnce, nil},
 		{"no change of other hands is ever lost", w.testHotWriters, nil},
 		{"a line cut in mid-write leaves all or nothing, and a settled look tells", w.testCutWrites, []Ability{CannotCut}},
-		{"a locked record is given up in time", w.testLocked, []Ability{CannotHoldLocks}},
 		{"a frozen writer does nothing after its time", w.testFrozen, []Ability{CannotFreeze}},
-		{"preflight names what else would be touched", w.testHazards, []Ability{CannotBeHazardous}},
 		{"a cancelled write is over at once", w.testCancelledWrites, nil},
 	}
+}
+
+func (w *writing) run(t *testing.T, cases []writeCase) {
+	t.Helper()
+	w.checkHarness(t)
+	w.source = w.open(t, sources.Options{Name: w.Adapter, URL: w.URL, Connections: 4})
+	w.reader = w.writerOf(t, w.source)
+	fixing := w.open(t, sources.Options{Name: w.Adapter, URL: w.URL, Connections: 8, Writable: true})
+	w.writer = w.writerOf(t, fixing)
 	for _, c := range cases {
 		if ability, why := w.lacks(c.asks); why != "" {
-			t.Logf("conformance: %s left out: %s: cannot %s: %s", h.Adapter, c.name, ability, why)
+			t.Logf("conformance: %s left out: %s: cannot %s: %s", w.Adapter, c.name, ability, why)
 			continue
 		}
 		t.Run(c.name, c.run)
@@ -125,15 +153,15 @@ func RunWriter(t *testing.T, h WriterHarness) {
 			t.Errorf("close: %v", err)
 		}
 	}
-	t.Run("no error shows a secret", w.testSecrets)
 }
 
-// writing is one RunWriter.
+// writing is one RunWriter or SoakWriter.
 type writing struct {
 	*suite
 	hands  WriterHarness
 	reader sources.Writer // of a source without leave to write
 	writer sources.Writer
+	times  int // how many times as often as RunWriter what is tried often is tried
 }
 
 func (w *writing) checkHarness(t *testing.T) {
@@ -159,12 +187,7 @@ func (w *writing) writerOf(t *testing.T, src sources.Source) sources.Writer {
 }
 
 // trials is how often to try what takes its strength from being tried often.
-func trials(n int) int {
-	if os.Getenv("PLUMBLINE_SOAK") != "" {
-		return 10 * n
-	}
-	return n
-}
+func (w *writing) trials(n int) int { return n * w.times }
 
 // leave is how long a write of the suite may take, where time is not what is tried.
 const leave = time.Minute

@@ -53,7 +53,7 @@ func (w *writing) testZoo(t *testing.T) {
 	for _, f := range w.zoos(t) {
 		t.Run(f.dataset.Name, func(t *testing.T) {
 			all := w.hands.Dump(t, &f.dataset)
-			for trial := range trials(max(4, len(f.rows))) {
+			for trial := range w.trials(max(4, len(f.rows))) {
 				from := trial % len(f.rows)
 				to := (from + 1 + w.random.IntN(max(1, len(f.rows)-1))) % len(f.rows)
 				if w.swap(t, f, from, to) {

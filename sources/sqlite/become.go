@@ -173,8 +173,13 @@ func (c *compiled) assignable(field string) (*column, error) {
 }
 
 // parameter is a value as SQLite is given it for a column, which converts it by
-// the column's affinity. A uuid is spelled as the column spells its present one.
+// the column's affinity. A uuid is spelled as the column spells its present one,
+// and a column of JSON is given JSON.
 func (k *column) parameter(v sources.Value, present any) (any, error) {
+	if k.refine == jsonDoc && v.Kind() > sources.KindNull && v.Kind() != sources.KindBytes {
+		list := sources.ListOf([]sources.Value{v}).String()
+		return list[1 : len(list)-1], nil
+	}
 	switch v.Kind() {
 	case sources.KindAbsent:
 		return nil, errors.New("a row has every column: none can be taken away")

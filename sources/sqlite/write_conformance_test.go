@@ -13,8 +13,21 @@ import (
 
 // TestWriterConformance writes a file while another program does.
 func TestWriterConformance(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"wal", "delete"} {
-		t.Run("journal mode "+mode, func(t *testing.T) { sourcetest.RunWriter(t, writerHarness(t, mode)) })
+		t.Run("journal mode "+mode, func(t *testing.T) {
+			t.Parallel()
+			sourcetest.RunWriter(t, writerHarness(t, mode))
+		})
+	}
+}
+
+func TestSoakWriterConformance(t *testing.T) {
+	for _, mode := range []string{"wal", "delete"} {
+		t.Run("journal mode "+mode, func(t *testing.T) {
+			t.Parallel()
+			sourcetest.SoakWriter(t, writerHarness(t, mode))
+		})
 	}
 }
 

@@ -159,7 +159,7 @@ func fixHead(p *web.FixBody, v FixView) string {
 	if p.By == string(reconciler.Request) {
 		b.WriteString(", asked of the service")
 	}
-	if p.Choice != "" {
+	if p.Choice != "" && p.Undoes == "" {
 		fmt.Fprintf(&b, " (%s)", drift.Visible(p.Choice))
 	}
 	b.WriteByte('\n')
@@ -200,8 +200,11 @@ func stateWords(p *web.FixBody) string {
 	if until := p.ExpiresAt.String(); until != "" {
 		words = append(words, "until "+until)
 	}
-	if p.UndoneBy != "" {
+	switch {
+	case p.UndoneBy != "" && p.State == string(reconciler.Undone):
 		words = append(words, "taken back by "+p.UndoneBy)
+	case p.UndoneBy != "":
+		words = append(words, p.UndoneBy+" is to take it back")
 	}
 	if p.Reason != "" {
 		words = append(words, drift.Visible(p.Reason))

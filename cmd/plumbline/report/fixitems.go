@@ -78,7 +78,8 @@ func statements(items []web.FixItemBody) string {
 	var b strings.Builder
 	for i := range items {
 		if items[i].Statement != "" {
-			fmt.Fprintf(&b, "\n%d  %s\n", items[i].N, drift.Visible(items[i].Statement))
+			text := strings.ReplaceAll(drift.Lines(items[i].Statement), "\n", "\n   ")
+			fmt.Fprintf(&b, "\n%-2d %s\n", items[i].N, text)
 		}
 	}
 	return b.String()
