@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"plumbline/access"
 	"plumbline/reconciler"
 )
 
@@ -197,13 +198,16 @@ func (l *Ledger) lapse(ctx context.Context, tx *Tx, p *planRow, now time.Time) (
 }
 
 // same says whether two are one person, as far as can be told: by their accounts,
-// and where one has none by their names.
+// and where one has none by their names. A command beside a running serve comes
+// with a token of its own, named after whoever called it.
 func same(a, b reconciler.Person) bool {
 	if a.Account != "" && b.Account != "" {
 		return a.Account == b.Account
 	}
-	return strings.EqualFold(a.Name, b.Name)
+	return access.FoldName(bareName(a)) == access.FoldName(bareName(b))
 }
+
+func bareName(p reconciler.Person) string { return strings.TrimPrefix(p.Name, "token ") }
 
 // impossible refuses an act that a plan's state does not allow, and says what
 // does next.

@@ -122,10 +122,8 @@ func (e *Edge) guardFacts(g *guards, f Facts, undo bool) {
 	}
 	if e.Policy.By == Write {
 		e.guardOwnerStore(g)
-		e.guardMasks(g)
-	} else if e.masked() {
-		e.guardMasks(g)
 	}
+	e.guardMasks(g)
 }
 
 func (e *Edge) guardShare(g *guards, f Facts) {

@@ -14,7 +14,7 @@ import (
 type Writer interface {
 	// Preflight names what writing these fields, or deleting records where
 	// deletes is set, would touch beyond the record itself. A dataset that cannot
-	// be written at all (a query, a view, no unique way to its records) is an error.
+	// be written at all (a query, a view) is an error.
 	Preflight(ctx context.Context, d *Dataset, fields []string, deletes bool) ([]Hazard, error)
 	// Look reads one record by its key and id as the dataset delivers them (no
 	// canonical form), scope included. Nothing there is an Image that does not
@@ -130,12 +130,13 @@ const (
 	HazardPartitions  HazardKind = "partitions"   // the record may move to another partition
 	HazardRowSecurity HazardKind = "row_security" // not every record can be seen or written
 	HazardUnique      HazardKind = "unique"       // a unique key besides the check's covers what is written
+	HazardNoKey       HazardKind = "no_key"       // no constraint keeps two records from sharing a key; a write on two is taken back
 	HazardStandby     HazardKind = "standby"      // what is read may be late
 )
 
 // HazardKinds lists all kinds of hazard.
 func HazardKinds() []HazardKind {
-	return []HazardKind{HazardTriggers, HazardCascades, HazardGenerated, HazardPartitions, HazardRowSecurity, HazardUnique, HazardStandby}
+	return []HazardKind{HazardTriggers, HazardCascades, HazardGenerated, HazardPartitions, HazardRowSecurity, HazardUnique, HazardNoKey, HazardStandby}
 }
 
 // NotWritten says that a write certainly changed nothing, and why.

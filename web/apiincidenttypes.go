@@ -91,7 +91,7 @@ type IncidentDetailBody struct {
 
 // MilestoneBody is one line of an incident's life.
 type MilestoneBody struct {
-	Event   string  `json:"event" enum:"opened,regressed,acknowledged,grown,repeated,muted,unmuted,resolved"`
+	Event   string  `json:"event" enum:"opened,regressed,acknowledged,grown,repeated,muted,unmuted,resolved,plan draft,plan waiting for approval,plan approved,plan applying,plan applied,plan partly applied,plan stale,plan failed,plan expired,plan undone,fixes frozen,fixes unfrozen,fixes paused,fixes resumed" doc:"plan … is that a plan of fixes came to that state; its id is in note."`
 	At      Instant `json:"at"`
 	Actor   string  `json:"actor"`
 	Counted int64   `json:"counted"`

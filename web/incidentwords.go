@@ -8,6 +8,7 @@ import (
 
 	"plumbline/alerts"
 	"plumbline/checks"
+	"plumbline/reconciler"
 )
 
 func signOfIncident(i *alerts.Incident) sign {
@@ -63,10 +64,20 @@ func milestoneRowOf(m *alerts.Milestone, kind alerts.Kind) timelineRow {
 	if m.Actor != "" {
 		text += " by " + m.Actor
 	}
-	if kind == alerts.Drift && m.Event != alerts.WasResolved {
+	if kind == alerts.Drift && m.Event != alerts.WasResolved && !ofFixes(m.Event) {
 		text += ", " + several(m.Counted, "record", "records")
 	}
 	return timelineRow{Tone: tone, Text: text, Note: m.Note}
+}
+
+// ofFixes says whether a milestone is of a plan of fixes, or of what keeps them
+// from being made.
+func ofFixes(e alerts.Event) bool {
+	switch e {
+	case alerts.FixesFrozen, alerts.FixesUnfrozen, alerts.FixesPaused, alerts.FixesResumed:
+		return true
+	}
+	return slices.ContainsFunc(reconciler.PlanStates(), func(s reconciler.PlanState) bool { return e == alerts.PlanBecame(s) })
 }
 
 // targetWords name a target as people do.

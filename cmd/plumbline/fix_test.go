@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"plumbline/web"
 )
 
 const fixedShop = `
@@ -129,5 +131,26 @@ func TestAPlanGoesFromHandToHandThroughARunningService(t *testing.T) {
 	f.wants(0, "undone", tokens["ann"], "fix", "list", "--state", "undone")
 	if code, _ := s.stop(os.Interrupt); code != 0 {
 		t.Errorf("it ended with %d\n%s", code, s.logged())
+	}
+}
+
+func TestWhatCameOfAPlanIsAnExitCode(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		counts    web.FixCountsBody
+		rehearsed bool
+		want      error
+	}{
+		{web.FixCountsBody{Verified: 2, Applied: 1, Sent: 1}, false, nil},
+		{web.FixCountsBody{Verified: 2, Stale: 1}, false, exit(3)},
+		{web.FixCountsBody{Verified: 2, Pending: 1}, false, exit(3)},
+		{web.FixCountsBody{Verified: 2, Doubtful: 1}, false, exit(3)},
+		{web.FixCountsBody{Verified: 2, Stale: 1, Failed: 1}, false, exit(1)},
+		{web.FixCountsBody{Pending: 3}, true, nil},
+		{web.FixCountsBody{Pending: 3, Stale: 1}, true, exit(3)},
+	} {
+		if got := fixExit(&row.counts, row.rehearsed); !errors.Is(got, row.want) {
+			t.Errorf("%+v, rehearsed %v: %v, want %v", row.counts, row.rehearsed, got, row.want)
+		}
 	}
 }

@@ -139,7 +139,7 @@ func TestEveryFlagAndCommandSaysWhatItDoes(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	want := []string{"alerts", "audit", "demo", "diff", "doctor", "explain", "findings", "incidents", "init", "run", "runs", "schema", "serve", "sources", "token", "user",
+	want := []string{"alerts", "audit", "demo", "diff", "doctor", "explain", "findings", "fix", "incidents", "init", "run", "runs", "schema", "serve", "sources", "token", "user",
 		"validate", "version"}
 	if !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)

@@ -105,7 +105,7 @@ func matrix() []hazardCase {
 		{name: "generated", sql: `CREATE TABLE T (k int PRIMARY KEY, v text, w text, g text GENERATED ALWAYS AS (v || '!') STORED)` + rows, fields: v, kinds: on(sources.HazardGenerated)},
 		{name: "generated_from_others", sql: `CREATE TABLE T (k int PRIMARY KEY, v text, w text, g text GENERATED ALWAYS AS (w || '!') STORED)` + rows, fields: v},
 		{name: "generated_itself", sql: `CREATE TABLE T (k int PRIMARY KEY, v text, w text, g text GENERATED ALWAYS AS (v || '!') STORED)` + rows, fields: []string{"g"}, refused: true},
-		{name: "partitioned_by_what_is_written", sql: `CREATE TABLE T (k int, v text, w text, UNIQUE (k, v)) PARTITION BY LIST (v); CREATE TABLE T_rest PARTITION OF T DEFAULT` + rows, fields: v, refused: true},
+		{name: "partitioned_by_what_is_written", sql: `CREATE TABLE T (k int, v text, w text, UNIQUE (k, v)) PARTITION BY LIST (v); CREATE TABLE T_rest PARTITION OF T DEFAULT` + rows, fields: v, kinds: on(sources.HazardPartitions, sources.HazardUnique, sources.HazardNoKey)},
 		{name: "partitioned_by_key", sql: `CREATE TABLE T (k int PRIMARY KEY, v text, w text) PARTITION BY RANGE (k); CREATE TABLE T_1 PARTITION OF T FOR VALUES FROM (0) TO (3);
 			CREATE TABLE T_2 PARTITION OF T FOR VALUES FROM (3) TO (10)` + rows, fields: v, deletes: true},
 		{name: "partition_with_a_trigger", sql: `CREATE TABLE T (k int PRIMARY KEY, v text, w text) PARTITION BY RANGE (k); CREATE TABLE T_1 PARTITION OF T FOR VALUES FROM (0) TO (10)` +
@@ -125,10 +125,10 @@ func matrix() []hazardCase {
 			kinds: on(sources.HazardUnique, sources.HazardTriggers, sources.HazardGenerated)},
 		{name: "view", sql: `CREATE TABLE T_base (k int PRIMARY KEY, v text, w text); CREATE VIEW T AS SELECT * FROM T_base` + rows, fields: v, refused: true},
 		{name: "materialized_view", sql: `CREATE MATERIALIZED VIEW T AS SELECT i AS k, 'v' AS v, 'w' AS w FROM generate_series(1, 5) i; CREATE UNIQUE INDEX ON T (k)`, fields: v, refused: true},
-		{name: "no_unique_key", sql: `CREATE TABLE T (k int, v text, w text)` + rows, fields: v, refused: true},
-		{name: "partly_unique_key", sql: `CREATE TABLE T (k int, v text, w text); CREATE UNIQUE INDEX ON T (k) WHERE w > 'a'` + rows, fields: v, refused: true},
-		{name: "later_unique_key", sql: `CREATE TABLE T (k int UNIQUE DEFERRABLE INITIALLY DEFERRED, v text, w text)` + rows, fields: v, refused: true},
-		{name: "parent_of_others", sql: plain + rows + `CREATE TABLE T_c () INHERITS (T); INSERT INTO T_c VALUES (3, 'x', 'y')`, fields: v, refused: true},
+		{name: "no_unique_key", sql: `CREATE TABLE T (k int, v text, w text)` + rows, fields: v, kinds: on(sources.HazardNoKey)},
+		{name: "partly_unique_key", sql: `CREATE TABLE T (k int, v text, w text); CREATE UNIQUE INDEX ON T (k) WHERE w > 'a'` + rows, fields: v, kinds: on(sources.HazardNoKey)},
+		{name: "later_unique_key", sql: `CREATE TABLE T (k int UNIQUE DEFERRABLE INITIALLY DEFERRED, v text, w text)` + rows, fields: v, kinds: on(sources.HazardNoKey)},
+		{name: "parent_of_others", sql: plain + rows + `CREATE TABLE T_c () INHERITS (T); INSERT INTO T_c VALUES (3, 'x', 'y')`, fields: v, kinds: on(sources.HazardNoKey)},
 	}
 }
 

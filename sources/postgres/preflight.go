@@ -37,6 +37,9 @@ func (s *source) Preflight(ctx context.Context, d *sources.Dataset, fields []str
 		}
 	}
 	w := &touched{source: s, table: p.table.oid, deletes: deletes}
+	if !p.unique {
+		w.add(sources.HazardNoKey, "no unique constraint keeps two records of %s from sharing (%s)", p.title(), strings.Join(slices.Concat(p.dataset.Key, p.dataset.ID), ", "))
+	}
 	for _, c := range written {
 		w.columns = append(w.columns, c.number)
 		w.names = append(w.names, c.name)
@@ -79,10 +82,6 @@ func (p *plan) writable() error {
 		return fmt.Errorf("%s is a materialized view: it cannot be written", p.title())
 	case "f":
 		return fmt.Errorf("%s is a foreign table: another server keeps it, and its writes are not ours to bound; name it as a source of its own", p.title())
-	}
-	if !p.unique {
-		return fmt.Errorf("no unique constraint keeps two records of %s from sharing a key: which one is meant would be a guess; create a unique index on (%s)",
-			p.title(), strings.Join(slices.Concat(p.dataset.Key, p.dataset.ID), ", "))
 	}
 	return nil
 }

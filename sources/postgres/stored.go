@@ -25,7 +25,7 @@ type stored struct {
 	composite bool
 	// generated is the expression that computes the column; "" for a column that is written.
 	generated string
-	// exactly: equal texts may have different bytes in the column's collation.
+	// nondeterministic: texts of different bytes may be equal in the column's collation.
 	nondeterministic bool
 	readable         bool
 }
@@ -106,8 +106,8 @@ func (l *layout) imaged(p *plan, whole bool) ([]*stored, error) {
 	if whole {
 		for _, c := range l.columns {
 			if !c.readable {
-				return nil, sources.Final(fmt.Errorf("our role may not read %s of %s, without which a deleted record could not be put back; run: GRANT SELECT ON %s TO our role",
-					c.name, p.title(), p.from))
+				return nil, sources.Final(fmt.Errorf("our role may not read %s of %s, without which a deleted record could not be put back; run: GRANT SELECT (%s) ON %s TO …",
+					c.name, p.title(), ident(c.name), p.from))
 			}
 		}
 		return l.columns, nil

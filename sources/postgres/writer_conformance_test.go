@@ -17,6 +17,7 @@ import (
 )
 
 func TestWriterConformance(t *testing.T) {
+	t.Parallel()
 	sourcetest.RunWriter(t, writerHarness(t, newDatabase(t, "")))
 }
 

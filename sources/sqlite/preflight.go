@@ -134,7 +134,7 @@ func (c *compiled) computed(r reading, written []string, _ bool) (hazards []sour
 }
 
 // furtherKeys finds unique keys besides the check's that cover what is written.
-// It fails where no unique key leads to the dataset's records.
+// Where no unique key leads to the dataset's records, that is one, too.
 func (c *compiled) furtherKeys(r reading, written []string) (hazards []sources.Hazard, err error) {
 	o := c.object
 	leads := slices.Contains(c.names, o.rowid) && o.isRowid(r)
@@ -174,8 +174,8 @@ func (c *compiled) furtherKeys(r reading, written []string) (hazards []sources.H
 		}
 	}
 	if !leads {
-		return nil, sources.Final(fmt.Errorf("no unique key of %s keeps two records from sharing %s: a write could not tell them apart; make a unique index on (%s)",
-			c.dataset.Title(), strings.Join(c.names, ", "), quoted(c.names)))
+		hazards = append(hazards, sources.Hazard{Kind: sources.HazardNoKey, What: fmt.Sprintf("no unique index keeps two records of %s from sharing (%s)",
+			c.dataset.Title(), strings.Join(c.names, ", "))})
 	}
 	return hazards, nil
 }
