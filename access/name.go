@@ -35,6 +35,25 @@ func TokenName(account, token string) string {
 // SlackName is how the audit log names a user of Slack who is linked to no account.
 func SlackName(person string) string { return slackMark + person }
 
+// SamePerson says whether two are one person, as far as can be told: by their
+// accounts, and where one has none by the names that CommandName and TokenName
+// made of theirs.
+func SamePerson(account, name, otherAccount, otherName string) bool {
+	if account != "" && otherAccount != "" {
+		return account == otherAccount
+	}
+	return bareName(name) == bareName(otherName)
+}
+
+// bareName is whose a name is, whichever way they came, folded.
+func bareName(name string) string {
+	name = strings.TrimSuffix(strings.TrimPrefix(FoldName(name), "token "), commandMark)
+	if at := strings.LastIndex(name, tokenMark); at > 0 && strings.HasSuffix(name, ")") {
+		name = name[:at]
+	}
+	return name
+}
+
 // CheckName returns a name as it is kept, and says what is wrong with one that
 // somebody chose for an account: it can be read on a page, and is mistaken for
 // nobody else.

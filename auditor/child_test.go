@@ -91,6 +91,8 @@ type service struct {
 	Cut     int // into how many segments
 	// Pages is a file that gains a byte for each page that is scanned; "" for none.
 	Pages string
+	// Mends is of a service that puts right what it finds, in real stores.
+	Mends *mending
 }
 
 func (s *service) name(i int) string { return fmt.Sprintf("check-%03d", i) }
@@ -148,6 +150,9 @@ func (s *service) slow(ctx context.Context, r memory.Read) *memory.Fault {
 }
 
 func (s *service) options(l *ledger.Ledger) (auditor.Options, error) {
+	if s.Mends != nil {
+		return s.mendingOptions(l)
+	}
 	list, readers, err := s.open()
 	return auditor.Options{Ledger: l, Checks: list, Readers: readers, Hash: s.Hash, Lens: lens(l), Silence: s.Silence, Workers: s.Workers, Bounds: s.Bounds, Segments: s.Cut}, err
 }
@@ -165,20 +170,29 @@ func childMain(text string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	l, err := ledger.Open(ctx, s.Ledger, ledger.Options{Policies: everythingIsTold})
+	o := ledger.Options{Policies: everythingIsTold}
+	if s.Mends != nil {
+		o.Now = s.Mends.now
+	}
+	l, err := ledger.Open(ctx, s.Ledger, o)
 	if err != nil {
 		return failed(err)
 	}
-	o, err := s.options(l)
+	of, err := s.options(l)
 	if err != nil {
 		return failed(err)
 	}
-	o.Log = log
-	a, err := auditor.Start(ctx, o)
+	of.Log = log
+	a, err := auditor.Start(ctx, of)
 	if err != nil {
 		return failed(err)
 	}
 	fmt.Println("ready", a.State().Process)
+	if s.Mends != nil {
+		if err := s.mend(ctx, l, a, log); err != nil {
+			return failed(err)
+		}
+	}
 	<-ctx.Done()
 	if err := a.Stop(context.Background()); err != nil {
 		return failed(err)

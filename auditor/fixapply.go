@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"plumbline/drift"
 	"plumbline/ledger"
 	"plumbline/reconciler"
 )
@@ -176,11 +175,15 @@ func (f *Fixes) end(ctx context.Context, id string) (over bool, err error) {
 // nobody knows; what is pending stays so.
 func (f *Fixes) abandon(ctx context.Context, id, why string) (over bool, err error) {
 	a := f.auditor
-	p, err := a.ledger.Plan(ctx, id)
-	if err != nil || p.State != reconciler.Applying {
-		return err == nil, err
+	p, _, err := a.ledger.ClaimPlan(ctx, id, a.me)
+	var refused *reconciler.Refusal
+	if errors.As(err, &refused) {
+		return true, nil // it has ended
 	}
-	a.log.Error("a plan of fixes is not gone on with", "plan", id, "check", p.Check, "replica", p.Replica, "why", drift.Unvalued(why))
+	if err != nil {
+		return false, err
+	}
+	a.log.Error("a plan of fixes is not gone on with", "plan", id, "check", p.Check, "replica", p.Replica, "why", why)
 	journal := doubtsOnly{a.ledger.FixJournal()}
 	for {
 		i, err := journal.ClaimItem(ctx, id, a.me, reconciler.HoldFor)

@@ -25,8 +25,10 @@ const (
 	// edge's settle time is not longer.
 	unseenFor = 10 * time.Minute
 	// draftAgain is how long Plumbline leaves an edge alone after a plan of its own
-	// that was applied, rejectedFor after one that people took back.
+	// that was applied, rejectedFor after one that people took back. While plans of
+	// its own wait, it doubles with each, draftSeldom times at most.
 	draftAgain  = 30 * time.Second
+	draftSeldom = 5
 	rejectedFor = reconciler.DraftFor
 )
 
@@ -164,23 +166,27 @@ func (f *Fixes) due(ctx context.Context, name edgeName) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, p := range plans {
-		if !p.Auto {
-			continue
-		}
-		switch {
-		case p.State == reconciler.Draft || p.State == reconciler.Approved: // whoever drafted it was ended half way
-			return a.book.Load().policy(name.check, name.replica).Mode == reconciler.ModeApply, nil
-		case p.State.Live():
-			return false, nil
-		case p.State == reconciler.Expired && p.EndedAt.Before(p.DraftedAt.Add(reconciler.DraftFor)): // somebody took it back
-			return a.now().Sub(p.EndedAt) >= rejectedFor, nil
-		case p.State == reconciler.Expired:
-			return true, nil
-		}
-		return a.now().Sub(p.EndedAt) >= draftAgain, nil
+	plans = slices.DeleteFunc(plans, func(p *reconciler.Plan) bool { return !p.Auto })
+	if len(plans) == 0 {
+		return true, nil
 	}
-	return true, nil
+	p, now := plans[0], a.now() // the newest
+	switch applies := a.book.Load().policy(name.check, name.replica).Mode == reconciler.ModeApply; {
+	case applies && (p.State == reconciler.Draft || p.State == reconciler.Approved): // whoever drafted it was ended half way
+		return true, nil
+	case p.State.Live() && applies:
+		return false, nil
+	case p.State.Live(): // what it is not about has another, ever more seldom while people look at none
+		live := 0
+		for ; live < len(plans) && plans[live].State.Live(); live++ {
+		}
+		return now.Sub(p.DraftedAt) >= draftAgain<<min(live-1, draftSeldom), nil
+	case p.State == reconciler.Expired && p.EndedAt.Before(p.DraftedAt.Add(reconciler.DraftFor)): // somebody took it back
+		return now.Sub(p.EndedAt) >= rejectedFor, nil
+	case p.State == reconciler.Expired:
+		return true, nil
+	}
+	return now.Sub(p.EndedAt) >= draftAgain, nil
 }
 
 // workPropose drafts a plan of what is open of an edge and no other plan is
@@ -196,7 +202,7 @@ func (a *Auditor) workPropose(ctx context.Context, job *river.Job[proposeJob]) e
 	switch {
 	case errors.As(err, &refused):
 		f.tried.note(name, a.now())
-		a.log.Info("no plan of fixes is made", "check", name.check, "replica", name.replica, "why", drift.Unvalued(refused.Why))
+		a.log.Info("no plan of fixes is made", "check", name.check, "replica", name.replica, "guards", refused.Guards, "why", drift.Unvalued(refused.Why))
 	case err != nil: // the next look tries again
 		f.tried.note(name, a.now())
 		a.log.Info("a plan of fixes could not be made", "check", name.check, "replica", name.replica, "error", drift.Keyless(err.Error()))

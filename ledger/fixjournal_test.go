@@ -115,7 +115,11 @@ func freezesHold(t *testing.T, w *world) {
 	if i := w.claimItem(p, "worker"); i.N != 2 {
 		t.Errorf("after it is unfrozen, claimed %d", i.N)
 	}
-	must(t, w.FreezeFixes(t.Context(), reconciler.Freeze{Check: "orders"}))
+	must(t, w.FreezeFixes(t.Context(), reconciler.Freeze{Check: "orders", By: "eve", Reason: "the month is closed"}))
+	must(t, w.FreezeFixes(t.Context(), reconciler.Freeze{Check: "orders", By: "bob"}))
+	if f := got(w.Freezes(t.Context()))(t); len(f) != 1 || f[0].By != "eve" || f[0].Reason != "the month is closed" {
+		t.Errorf("frozen twice, it is %+v", f)
+	}
 	for _, err := range []error{w.FreezeFixes(t.Context(), reconciler.Freeze{Check: "none"}), w.UnfreezeFixes(t.Context(), "none"), w.ResumeFixes(t.Context(), "none")} {
 		if !errors.As(err, new(*ledger.NotFoundError)) {
 			t.Errorf("of a check that is none: %v", err)

@@ -58,7 +58,8 @@ func freezeObject(check string) string {
 }
 
 // FreezeFixes has nothing be fixed of a check, or of any where Check is "", until
-// somebody unfreezes it. What is being written at this moment is still written.
+// somebody unfreezes it. What is being written at this moment is still written. A
+// freeze that holds already stays as it is.
 // *NotFoundError where there is no such check.
 func (l *Ledger) FreezeFixes(ctx context.Context, f reconciler.Freeze) error {
 	if f.At.IsZero() {
@@ -69,9 +70,9 @@ func (l *Ledger) FreezeFixes(ctx context.Context, f reconciler.Freeze) error {
 		if err := tx.knownCheck(ctx, f.Check); err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, `INSERT INTO freezes (check_name, actor, reason, at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (check_name) DO UPDATE SET actor = excluded.actor, reason = excluded.reason, at = excluded.at`,
-			f.Check, f.By, f.Reason, millis(f.At)); err != nil {
+		n, err := tx.exec(ctx, `INSERT INTO freezes (check_name, actor, reason, at) VALUES ($1, $2, $3, $4) ON CONFLICT (check_name) DO NOTHING`,
+			f.Check, f.By, f.Reason, millis(f.At))
+		if err != nil || n == 0 {
 			return err
 		}
 		if err := tx.fixesStand(ctx, f.Check); err != nil {

@@ -197,17 +197,10 @@ func (l *Ledger) lapse(ctx context.Context, tx *Tx, p *planRow, now time.Time) (
 	return &reconciler.Refusal{Plan: p.ID, Why: "it has expired: " + why, Next: "Draft the plan again."}, nil
 }
 
-// same says whether two are one person, as far as can be told: by their accounts,
-// and where one has none by their names. A command beside a running serve comes
-// with a token of its own, named after whoever called it.
+// same says whether two are one person, as far as can be told.
 func same(a, b reconciler.Person) bool {
-	if a.Account != "" && b.Account != "" {
-		return a.Account == b.Account
-	}
-	return access.FoldName(bareName(a)) == access.FoldName(bareName(b))
+	return access.SamePerson(a.Account, a.Name, b.Account, b.Name)
 }
-
-func bareName(p reconciler.Person) string { return strings.TrimPrefix(p.Name, "token ") }
 
 // impossible refuses an act that a plan's state does not allow, and says what
 // does next.

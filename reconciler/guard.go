@@ -27,16 +27,16 @@ func (g *guards) fail(name, next, format string, args ...any) {
 
 // refusal is nil where all that was looked at is well.
 func (g *guards) refusal() error {
-	var why []string
+	var why, names []string
 	for _, l := range g.lines {
 		if !l.OK {
-			why = append(why, l.Words)
+			why, names = append(why, l.Words), append(names, l.Name)
 		}
 	}
 	if len(why) == 0 {
 		return nil
 	}
-	return &Refusal{Why: strings.Join(why, "; "), Next: strings.Join(slices.Compact(g.next), " ")}
+	return &Refusal{Why: strings.Join(why, "; "), Next: strings.Join(slices.Compact(g.next), " "), Guards: names}
 }
 
 // extent is what a plan would touch.

@@ -85,6 +85,8 @@ func (e *Edge) makeWrite(ctx context.Context, item *Item, h *checks.Holding, typ
 	switch {
 	case errors.As(err, &many):
 		return leave("the replica has several records of this key")
+	case err != nil && sources.FailureOf(err) == sources.FailureFinal: // of this record: others may well be put right
+		return leave("the replica's store cannot write it: %s", e.text(err.Error()))
 	case err != nil:
 		return err
 	case !before.Exists:

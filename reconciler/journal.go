@@ -44,6 +44,8 @@ type Refusal struct {
 	Plan string
 	Why  string
 	Next string // a sentence, or ""
+	// Guards name the lines of the checklist that failed; no value is in them.
+	Guards []string
 	// Items are those that stand in the way, each with what its record holds now.
 	Items []Item
 }

@@ -37,7 +37,7 @@ func said(word string) *notice {
 		"linked": {"ok", "ok", "The Slack user now acts for your account."}, "unlinked": {"ok", "ok", "The Slack user acts for no account any more."},
 		"fix-drafted": {"ok", "ok", "The plan is drafted. Nothing is changed yet."}, "fix-ask": {"ok", "ok", "People are asked to approve it."}, "fix-approve": {"ok", "ok", "Approved. It may be applied."},
 		"fix-apply": {"ok", "run", "It was begun. What becomes of each record stands below."}, "fix-withdraw": {"ok", "stop", "Withdrawn. Nothing of it will be applied."}, "fix-undo": {"ok", "ok", "This plan would take the other back. Nothing is changed yet."},
-		"freeze": {"ok", "stop", "Frozen. No record is written until it is lifted."}, "unfreeze": {"ok", "ok", "No longer frozen. Plans go on when somebody applies them."}, "fixes-resumed": {"ok", "run", "Plumbline makes fixes of this check by itself again."},
+		"freeze": {"ok", "stop", "Frozen. No record is written until it is lifted."}, "unfreeze": {"ok", "ok", "This freeze is lifted. What was being applied goes on by itself."}, "fixes-resumed": {"ok", "run", "Plumbline makes fixes of this check by itself again."},
 		"baseline": {"ok", "eye", several(number, "finding", "findings") + " taken as known."},
 		"ack-many": {"ok", "eye", several(number, "finding", "findings") + " acknowledged."}, "mute-many": {"ok", "mute", several(number, "finding", "findings") + " muted."},
 	}
@@ -222,7 +222,7 @@ func (s *Server) refused(c *gin.Context, err error, back string) {
 	case errors.As(err, &notFound):
 		status, heading, next = http.StatusNotFound, "It is not there", "It may have been pruned."
 	default:
-		s.o.Log.Error("act on a page", "path", c.Request.URL.Path, "error", err)
+		s.o.Log.Error("act on a page", "path", c.Request.URL.Path, "error", drift.Keyless(s.o.Lens.Scrub(text)))
 		text = s.o.textFor(c.Request.Context(), text)
 	}
 	links := []pageLink{{"Back", back}}

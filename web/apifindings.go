@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -175,12 +174,7 @@ func (a *api) recheck(ctx context.Context, in *recheckInput) (*answer[FindingDet
 		return nil, nobodyWorks()
 	}
 	if f, err = a.Auditor.Recheck(ctx, in.ID, access.ActorOf(ctx).Name); err != nil {
-		err = a.problemOf(unreadFor(ctx, err))
-		if p, ok := errors.AsType[*Problem](err); ok && p.Status == http.StatusInternalServerError {
-			p = newProblem(http.StatusBadGateway, a.textFor(ctx, p.Detail), "nothing was changed: look at GET "+apiRoot+"/sources, then ask again")
-			return nil, p
-		}
-		return nil, err
+		return nil, a.unread(ctx, unreadFor(ctx, err))
 	}
 	return a.findingDetail(ctx, f)
 }

@@ -131,7 +131,7 @@ func (a *api) draftFix(ctx context.Context, in *draftFixInput) (*draftFixOutput,
 		called(ctx, "try fix")
 		p, items, err := a.Desk.TryFix(ctx, r)
 		if err != nil {
-			return nil, a.problemOf(unreadFor(ctx, err))
+			return nil, a.unread(ctx, unreadFor(ctx, err))
 		}
 		return &draftFixOutput{Status: http.StatusOK, Body: FixDraftBody{FixBody: a.fixBody(ctx, p), DryRun: true, PlanItems: a.fixItems(ctx, items)}}, nil
 	}
@@ -142,7 +142,7 @@ func (a *api) draftFix(ctx context.Context, in *draftFixInput) (*draftFixOutput,
 func (a *api) drafted(ctx context.Context) func(*reconciler.Plan, error) (*draftFixOutput, error) {
 	return func(p *reconciler.Plan, err error) (*draftFixOutput, error) {
 		if err != nil {
-			return nil, a.problemOf(unreadFor(ctx, err))
+			return nil, a.unread(ctx, unreadFor(ctx, err))
 		}
 		return &draftFixOutput{Status: http.StatusCreated, Location: apiRoot + "/fixes/" + p.ID,
 			Body: FixDraftBody{FixBody: a.fixBody(ctx, p), PlanItems: []FixItemBody{}}}, nil
@@ -164,7 +164,11 @@ func (a *api) approveFix(ctx context.Context, in *fixHashInput) (*answer[FixBody
 }
 
 func (a *api) applyFix(ctx context.Context, in *fixHashInput) (*answer[FixBody], error) {
-	return a.fix(ctx)(a.Desk.ApplyFix(ctx, in.ID, in.Body.Hash))
+	p, err := a.Desk.ApplyFix(ctx, in.ID, in.Body.Hash)
+	if err != nil {
+		return nil, a.unread(ctx, err)
+	}
+	return answered(a.fixBody(ctx, p)), nil
 }
 
 type withdrawFixInput struct {
@@ -197,7 +201,7 @@ func (a *api) rehearseFix(ctx context.Context, in *fixActInput) (*answer[FixRehe
 	}
 	items, err := a.Desk.RehearseFix(ctx, in.ID)
 	if err != nil {
-		return nil, a.problemOf(unreadFor(ctx, err))
+		return nil, a.unread(ctx, unreadFor(ctx, err))
 	}
 	return answered(FixRehearsalBody{FixBody: a.fixBody(ctx, p), PlanItems: a.fixItems(ctx, items), Would: fixCounts(countItems(items))}), nil
 }

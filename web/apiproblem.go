@@ -108,8 +108,18 @@ func (a *api) problemOf(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return newProblem(http.StatusServiceUnavailable, "it took too long", "try again; if it stays so, ask /readyz")
 	}
-	a.Log.Error("answer the API", "error", text)
+	a.Log.Error("answer the API", "error", drift.Keyless(text))
 	return newProblem(http.StatusInternalServerError, text, "try again; if it stays so, ask /readyz and look at the log of plumbline serve")
+}
+
+// unread tells an error of an act that reads stores: where one did not answer,
+// that is no fault of ours, and its words are for who may see values.
+func (a *api) unread(ctx context.Context, err error) error {
+	err = a.problemOf(err)
+	if p, ok := errors.AsType[*Problem](err); ok && p.Status == http.StatusInternalServerError {
+		return newProblem(http.StatusBadGateway, a.textFor(ctx, p.Detail), "nothing was changed: look at GET "+apiRoot+"/sources, then ask again")
+	}
+	return err
 }
 
 // ours turns the framework's own errors into problems of ours; it is a

@@ -58,9 +58,9 @@ type tab struct {
 }
 
 // open opens a tab on the server at home.
-func open(t *testing.T, browser context.Context, home string) *tab {
+func open(t *testing.T, browser context.Context, home string, options ...chromedp.ContextOption) *tab {
 	t.Helper()
-	ctx, end := chromedp.NewContext(browser)
+	ctx, end := chromedp.NewContext(browser, options...)
 	t.Cleanup(end)
 	b := &tab{t: t, ctx: ctx, home: home, bytes: map[string]int64{}, urls: map[network.RequestID]string{}}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
@@ -198,7 +198,7 @@ func (b *tab) await(what, script string) {
 	script = "(() => { try { return Boolean(" + script + ") } catch { return false } })()" // one page may just be making room for the next
 	for !ask[bool](b, script) {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("%s did not come true on %s, which says:\n%s", what, b.path(), b.text("main"))
+			b.t.Fatalf("%s did not come true on %s, which is %s, went wrong with %q and says:\n%s", what, b.path(), b.text("#live-status"), b.noticed(), b.text("main"))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

@@ -27,7 +27,7 @@ func stopped(p *reconciler.Plan) bool {
 
 // undoable is how many of a plan's records can be taken back.
 func undoable(p *reconciler.Plan) int64 {
-	if p.By != reconciler.Write || p.UndoneBy != "" || p.State == reconciler.Applying || p.State == reconciler.Undone {
+	if p.By != reconciler.Write || p.Undoes != "" || p.UndoneBy != "" || p.State == reconciler.Applying || p.State == reconciler.Undone {
 		return 0
 	}
 	return p.Counts[reconciler.ItemApplied] + p.Counts[reconciler.ItemVerified]

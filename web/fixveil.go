@@ -108,7 +108,7 @@ func scrubbedPlan(p *reconciler.Plan, scrub func(string) string) *reconciler.Pla
 func scrubbedItems(items []reconciler.Item, scrub func(string) string) []reconciler.Item {
 	clean := slices.Clone(items)
 	for i := range clean {
-		clean[i].Note = scrub(clean[i].Note)
+		clean[i].Note, clean[i].Statement = scrub(clean[i].Note), scrub(clean[i].Statement)
 	}
 	return clean
 }

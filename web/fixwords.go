@@ -139,13 +139,9 @@ func alone(actor access.Actor) bool {
 // drafted says whether a plan was drafted by whoever asks.
 func drafted(p *reconciler.Plan, actor access.Actor) bool { return isPerson(p.DraftedBy, actor) }
 
-// isPerson says whether somebody is whoever asks: by their accounts, and where one
-// has none by their names.
+// isPerson says whether somebody is whoever asks, as far as can be told.
 func isPerson(p reconciler.Person, actor access.Actor) bool {
-	if p.Account != "" && actor.Account != "" {
-		return p.Account == actor.Account
-	}
-	return strings.EqualFold(p.Name, actor.Name)
+	return access.SamePerson(p.Account, p.Name, actor.Account, actor.Name)
 }
 
 // nextWords say what is to be done with a plan, as far as whoever asks may do it.
@@ -169,7 +165,7 @@ func beforeApproval(p *reconciler.Plan, actor access.Actor) string {
 	case p.Needs == 0:
 		return "This check's fixes need no second person, but one who may approve: an approver or an admin applies it."
 	case alone(actor):
-		return "Somebody else must approve it, and there are no accounts: make some with plumbline account add, or set fix.approvals to 0 in the check's configuration."
+		return "Somebody else must approve it, and there are no accounts: make some with plumbline user add, or set fix.approvals to 0 in the check's configuration."
 	case drafted(p, actor):
 		return "Somebody else must approve it, since you drafted it: another approver or an admin. Nothing is changed before."
 	case !actor.May(access.Approve):

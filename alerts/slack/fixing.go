@@ -91,10 +91,34 @@ func (in *Inbound) freeze(ctx context.Context, o order) (reply, error) {
 		if err := in.o.Desk.UnfreezeFixes(ctx, check); err != nil {
 			return reply{}, err
 		}
-		return reply{lines: []string{what + " may be made again."}, shared: true}, nil
+		lines, err := in.thawed(ctx, check, what)
+		return reply{lines: lines, shared: true}, err
 	}
 	if err := in.o.Desk.FreezeFixes(ctx, check, o.Note); err != nil {
 		return reply{}, err
 	}
 	return reply{lines: []string{"🧊 " + what + " are frozen: nothing more is written until somebody unfreezes them."}, shared: true}, nil
+}
+
+// thawed says that a freeze is lifted, and which others keep the same fixes from
+// being made.
+func (in *Inbound) thawed(ctx context.Context, check, what string) ([]string, error) {
+	_, stops, err := in.o.Book.Fixes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := "all fixes"
+	if check != "" {
+		of = code(check, 100)
+	}
+	lines := []string{"The freeze of " + of + " is lifted, and others hold:"}
+	for i := range stops {
+		if s := &stops[i]; !s.Paused && (check == "" || s.Check == "") {
+			lines = append(lines, stopWords(s))
+		}
+	}
+	if len(lines) == 1 {
+		return []string{what + " may be made again. What was being applied goes on by itself."}, nil
+	}
+	return lines, nil
 }

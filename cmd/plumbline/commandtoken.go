@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ func (t *commandToken) make(ctx context.Context) error {
 	if has, err := t.ledger.HasAccounts(ctx); err != nil || !has {
 		return err
 	}
-	asked := ledger.Token{Name: "command", Role: access.Operator, Scopes: []access.Permission{access.View, access.Values, access.Act},
+	asked := ledger.Token{Name: "command", Role: commandRole, Scopes: []access.Permission{access.View, access.Values, access.Act},
 		ExpiresAt: t.now().Add(commandTokenFor)}
 	who := operator()
 	if name, err := access.CheckLabel(who.Name); err == nil {
@@ -46,6 +47,30 @@ func (t *commandToken) make(ctx context.Context) error {
 	}
 	return nil
 }
+
+// actor is who a command is that works on the ledger itself. It may no more than
+// beside a plumbline serve: what the token in the environment may, and without one,
+// where people have accounts, what the token may that is made for it.
+func (t *commandToken) actor(ctx context.Context) (access.Actor, error) {
+	if t.plain != "" {
+		actor, err := t.ledger.TokenActor(ctx, t.plain, "")
+		if errors.Is(err, ledger.ErrNoToken) {
+			err = fmt.Errorf("the token in $PLUMBLINE_TOKEN is no token of this ledger, or no longer: %w", err)
+		}
+		actor.Via = access.ByCommand
+		return actor, err
+	}
+	actor := operator()
+	has, err := t.ledger.HasAccounts(ctx)
+	if has {
+		actor.Role = commandRole
+	}
+	return actor, err
+}
+
+// commandRole is of commands that come with no token of anybody's, where people
+// have accounts: who approves is to be known by theirs.
+const commandRole = access.Operator
 
 // close revokes the token that was made, also where the command was interrupted.
 func (t *commandToken) close(ctx context.Context) error {

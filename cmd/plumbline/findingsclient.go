@@ -65,7 +65,10 @@ func (c *cli) client(ctx context.Context) (*client, error) {
 		remote := &http.Client{Timeout: time.Minute}
 		return &client{do: remote.Do, base: "http://" + beside.Listen, token: token.plain, ledger: l, close: close, warnOfCheck: warn}, nil
 	}
-	actor := operator()
+	actor, err := token.actor(ctx)
+	if err != nil {
+		return nil, errors.Join(err, close())
+	}
 	declared := service.Declare(config, c.now())
 	lens := drift.Lens{Masker: drift.NewMasker(l.MaskKey()), Scrub: c.scrub}
 	readers := newReaders(config, 0, nil)

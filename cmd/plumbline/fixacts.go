@@ -138,10 +138,9 @@ func (c *cli) freezing(use, short string, body func(check string) web.FreezeRequ
 	cmd := &cobra.Command{Use: use, Short: short, Args: atMost(1)}
 	format := output(cmd, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		check, what := "", "fixes"
+		check := ""
 		if len(args) > 0 {
 			check = args[0]
-			what = "fixes of " + drift.Visible(check)
 		}
 		return c.with(cmd.Context(), func(cl *client) error {
 			ask := body(check)
@@ -152,19 +151,7 @@ func (c *cli) freezing(use, short string, body func(check string) web.FreezeRequ
 			if format.word == "json" {
 				return c.written(report.WriteJSON(c.stdout, &stopped))
 			}
-			var text string
-			switch {
-			case ask.Freeze && !stopped.Changed:
-				text = what + " were frozen already\n"
-			case ask.Freeze:
-				text = what + " are frozen: nothing is written until somebody unfreezes them\n"
-			case !stopped.Changed:
-				text = what + " were not frozen\n"
-			default:
-				text = what + " are not frozen any more\n"
-			}
-			_, err := fmt.Fprint(c.stdout, text+report.StopWords(&stopped))
-			return c.written(err)
+			return c.written(report.WriteFrozen(c.stdout, check, ask.Freeze, &stopped))
 		})
 	}
 	return cmd

@@ -118,6 +118,8 @@ func differs(file *web.FixFileBody, plan *web.FixBody, items []web.FixItemBody) 
 		return fmt.Sprintf("it has %d records, and the plan %d", len(file.PlanItems), len(items))
 	case reconciler.PlanHash(hashes) != file.Hash:
 		return "its hash is not that of its records"
+	case !reflect.DeepEqual(shownPlan(file), shownPlan(&web.FixFileBody{FixBody: *plan})):
+		return "what it was drafted from, or what was looked at before, is shown otherwise"
 	}
 	for i := range items {
 		if !reflect.DeepEqual(shownItem(file.PlanItems[i]), shownItem(items[i])) {
@@ -131,4 +133,10 @@ func differs(file *web.FixFileBody, plan *web.FixBody, items []web.FixItemBody) 
 func shownItem(i web.FixItemBody) web.FixItemBody {
 	fields := append([]web.FixFieldBody{}, i.Fields...)
 	return web.FixItemBody{N: i.N, Finding: i.Finding, KeyText: i.KeyText, Kind: i.Kind, Fields: fields, Statement: i.Statement, Hash: i.Hash}
+}
+
+// shownPlan is what of a plan, besides its items, was there to be approved.
+func shownPlan(p *web.FixFileBody) web.FixBody {
+	return web.FixBody{Number: p.Number, Choice: p.Choice, Auto: p.Auto, DraftedBy: p.DraftedBy, DraftedAt: p.DraftedAt, Needs: p.Needs, StopOnError: p.StopOnError,
+		Items: p.Items, Kinds: p.Kinds, LeftOut: append([]web.FixLeftOutBody{}, p.LeftOut...), Checklist: append([]web.FixSafetyBody{}, p.Checklist...)}
 }

@@ -38,7 +38,7 @@ func (p *dataset) become(before *sources.Image, set []sources.Assignment) (*sour
 	if !before.Exists || before.Record.Unreadable != "" {
 		return nil, nil, errors.New("there is no readable record to assign to")
 	}
-	n, err := nativeFrom(before.Native)
+	n, err := p.native(before.Native)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -189,7 +189,7 @@ func (s *source) judgeChanged(ctx context.Context, p *dataset, before, after *so
 	if len(asked) == 0 || p.Unwind != "" { // of an element, no condition can be judged
 		return nil
 	}
-	n, err := nativeFrom(before.Native)
+	n, err := p.native(before.Native)
 	if err != nil {
 		return err
 	}

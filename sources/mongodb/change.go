@@ -25,7 +25,7 @@ func (p *dataset) statement(c *sources.Change, at int, until time.Time) (*statem
 	w := &statement{kind: c.Kind()}
 	inTime := doc("$lt", bson.A{"$$NOW", bson.DateTime(until.UnixMilli())})
 	if w.kind == sources.Insert {
-		after, err := nativeFrom(c.After.Native)
+		after, err := p.native(c.After.Native)
 		switch {
 		case err != nil:
 			return nil, err
@@ -41,7 +41,7 @@ func (p *dataset) statement(c *sources.Change, at int, until time.Time) (*statem
 		}}, {Key: "cursor", Value: bson.D{}}}
 		return w, nil
 	}
-	before, err := nativeFrom(c.Before.Native)
+	before, err := p.native(c.Before.Native)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (p *dataset) statement(c *sources.Change, at int, until time.Time) (*statem
 			bson.D{{Key: "q", Value: filter}, {Key: "limit", Value: int32(1)}, {Key: "collation", Value: doc("locale", "simple")}}}}}
 		return w, nil
 	}
-	after, err := nativeFrom(c.After.Native)
+	after, err := p.native(c.After.Native)
 	if err != nil {
 		return nil, err
 	}

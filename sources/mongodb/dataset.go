@@ -16,6 +16,7 @@ import (
 // dataset is a dataset as it is read: its texts parsed, its paths sorted.
 type dataset struct {
 	*sources.Dataset
+	database                   string
 	filter, where, deletedWhen any // bson.Raw, or nil
 	pipeline                   []bson.Raw
 	// scope is the condition of the scope; nil when it has none. The server's
@@ -60,6 +61,7 @@ func (s *source) prepared(d *sources.Dataset) (*dataset, error) {
 	if err != nil {
 		return nil, sources.Final(err)
 	}
+	made.database = s.database
 	if s.remembered.Add(1) >= maxDatasets {
 		s.datasets.Clear()
 		s.remembered.Store(0)
@@ -110,7 +112,7 @@ func prepare(d *sources.Dataset) (*dataset, error) {
 func (p *dataset) flattened() *dataset {
 	d := *p.Dataset
 	d.Unwind = ""
-	flat := &dataset{Dataset: &d, where: p.where, deletedWhen: p.deletedWhen, scope: p.scope, never: p.never}
+	flat := &dataset{Dataset: &d, database: p.database, where: p.where, deletedWhen: p.deletedWhen, scope: p.scope, never: p.never}
 	stage := func(name string, value any) {
 		raw, err := bson.Marshal(doc(name, value))
 		if err != nil { // made of strings and of documents parsed before

@@ -15,6 +15,7 @@ import (
 // native is what an image holds of a record in BSON's own types: each value that
 // the dataset's fields are read from, or that there is none, or the whole document.
 type native struct {
+	in string         // the collection, with its database
 	id bsoncore.Value // the document's _id
 	// document are places in the document, element those in the record's element of
 	// the unwound array, by their paths below it; "" is the element itself.
@@ -67,10 +68,10 @@ func (p *dataset) nativeOf(d bsoncore.Document, at int, whole bool) (*native, er
 		return nil, err
 	}
 	if whole {
-		return &native{id: id, whole: d}, nil
+		return &native{in: p.place(), id: id, whole: d}, nil
 	}
 	document, element := p.places()
-	n := &native{id: id}
+	n := &native{in: p.place(), id: id}
 	if n.document, err = pinned(d, document); err != nil || p.Unwind == "" {
 		return n, err
 	}
@@ -132,9 +133,9 @@ func pinnedAt(d []byte, path string) (pin, error) {
 // bytes is the form in which images keep it.
 func (n *native) bytes() []byte {
 	if n.whole != nil {
-		return bsonDocument([]string{"whole"}, []bsoncore.Value{{Type: bsoncore.TypeEmbeddedDocument, Data: n.whole}}).Data
+		return bsonDocument([]string{"in", "whole"}, []bsoncore.Value{bsonString(n.in), {Type: bsoncore.TypeEmbeddedDocument, Data: n.whole}}).Data
 	}
-	return bsonDocument([]string{"_id", "document", "element"}, []bsoncore.Value{n.id, pinList(n.document), pinList(n.element)}).Data
+	return bsonDocument([]string{"in", "_id", "document", "element"}, []bsoncore.Value{bsonString(n.in), n.id, pinList(n.document), pinList(n.element)}).Data
 }
 
 func pinList(pins []pin) bsoncore.Value {
@@ -152,9 +153,24 @@ func pinList(pins []pin) bsoncore.Value {
 	return list
 }
 
+// place tells the collection from those of the same name in other databases.
+func (p *dataset) place() string { return p.database + "." + p.Name }
+
+// errElsewhere says that an image is of a document of another collection.
+var errElsewhere = sources.Final(errors.New("the record is of another collection than the dataset's"))
+
+// native reads what bytes made of a record of the dataset's.
+func (p *dataset) native(b []byte) (*native, error) {
+	n, err := nativeFrom(b)
+	if err == nil && n.in != p.place() {
+		return nil, errElsewhere
+	}
+	return n, err
+}
+
 // nativeFrom reads what bytes made.
 func nativeFrom(b []byte) (*native, error) {
-	n := &native{}
+	n := &native{in: textOf(b, "in")}
 	err := elements(b, func(name []byte, v bsoncore.Value) (err error) {
 		switch string(name) {
 		case "_id":

@@ -55,11 +55,11 @@ func (s *source) Preview(d *sources.Dataset, c *sources.Change) (sources.Preview
 
 // changes is the update of a change, with paths as the dataset names them.
 func (p *dataset) changes(c *sources.Change) (bson.D, error) {
-	before, err := nativeFrom(c.Before.Native)
+	before, err := p.native(c.Before.Native)
 	if err != nil {
 		return nil, err
 	}
-	after, err := nativeFrom(c.After.Native)
+	after, err := p.native(c.After.Native)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (s *source) Write(ctx context.Context, d *sources.Dataset, c *sources.Chang
 	how := sources.Looking{}
 	place := &found{}
 	if c.Before.Exists {
-		n, err := nativeFrom(c.Before.Native)
+		n, err := p.native(c.Before.Native)
 		if err != nil {
 			return &sources.NotWritten{Err: err}
 		}

@@ -140,9 +140,12 @@ func either(expression, otherwise string) string {
 
 func join(conditions []string) string { return strings.Join(conditions, " AND ") }
 
-// of are the columns that an image names. A column that is gone, or of another
-// type, makes it stale.
+// of are the columns that an image names. One of another table is stale, and so is
+// one with a column that is gone, or of another type.
 func (l *layout) of(p *plan, n *native) ([]*stored, error) {
+	if n.table != p.table.place() {
+		return nil, fmt.Errorf("the record is of another table than %s: %w", p.title(), errChanged)
+	}
 	columns := make([]*stored, len(n.columns))
 	for i, held := range n.columns {
 		c := l.column(held.name)

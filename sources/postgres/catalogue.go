@@ -12,6 +12,7 @@ import (
 // table is a table, view, materialized, partitioned or foreign table.
 type table struct {
 	oid          string
+	database     string
 	schema, name string
 	kind         string // pg_class.relkind
 	inherited    bool   // others inherit from it, and their rows are its rows
@@ -23,6 +24,9 @@ type table struct {
 func (t *table) title() string { return t.schema + "." + t.name }
 
 func (t *table) from() string { return ident(t.schema) + "." + ident(t.name) }
+
+// place tells the table from those of the same name in other databases.
+func (t *table) place() string { return ident(t.database) + "." + t.from() }
 
 // column is a column of a table or query.
 type column struct {
@@ -87,7 +91,7 @@ func findTable(ctx context.Context, s *source, name string) (*table, error) {
 	}
 	rows, err := s.texts(ctx, `SELECT c.oid, n.nspname, c.relname, c.relkind,
 			EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid), has_schema_privilege(n.oid, 'USAGE'),
-			has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'), row_security_active(c.oid)
+			has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'), row_security_active(c.oid), current_database()
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(schema, name, preference)
 		JOIN pg_class c ON c.relname = w.name AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
 		JOIN pg_namespace n ON n.oid = c.relnamespace AND (n.nspname = w.schema OR w.schema = '' AND pg_table_is_visible(c.oid))
@@ -100,7 +104,7 @@ func findTable(ctx context.Context, s *source, name string) (*table, error) {
 	}
 	r := rows[0]
 	return &table{oid: r[0], schema: r[1], name: r[2], kind: r[3], inherited: r[4] == "t", usage: r[5] == "t",
-		writable: r[6] == "t", filtered: r[7] == "t"}, nil
+		writable: r[6] == "t", filtered: r[7] == "t", database: r[8]}, nil
 }
 
 func missingTable(ctx context.Context, s *source, name string) error {

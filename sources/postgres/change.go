@@ -95,7 +95,7 @@ func (p *plan) composeChange(l *layout, c *sources.Change, until time.Time) (*ch
 
 // update sets the columns that change, and no others.
 func (w *composer) update(columns []*stored, c *sources.Change, before, after *native, until time.Time) (string, error) {
-	if len(before.columns) != len(after.columns) {
+	if before.table != after.table || len(before.columns) != len(after.columns) {
 		return "", sources.Final(errors.New("the two images of the record do not hold the same columns"))
 	}
 	var set []string

@@ -49,13 +49,18 @@ func (e *saidError) Unwrap() error { return e.err }
 // text is what the server said, without values of records: errors about data
 // quote them, and what functions raise may hold anything.
 func text(e *pgconn.PgError) string {
-	switch class := e.Code[:min(2, len(e.Code))]; class {
-	case "22", "23":
-		return fmt.Sprintf("%s: %s (SQLSTATE %s)", e.Severity, sources.Quoteless(e.Message), e.Code)
-	case "P0", "38", "39":
+	switch class := e.Code[:min(2, len(e.Code))]; {
+	case raised(e), class == "38", class == "39":
 		return fmt.Sprintf("%s: a function failed; its words may hold values and are not told (SQLSTATE %s)", e.Severity, e.Code)
+	case class == "22", class == "23":
+		return fmt.Sprintf("%s: %s (SQLSTATE %s)", e.Severity, sources.Quoteless(e.Message), e.Code)
 	}
 	return e.Error()
+}
+
+// raised says whether a function chose the error's words, whatever code it gave it.
+func raised(e *pgconn.PgError) bool {
+	return strings.HasPrefix(e.Code, "P0") || e.Routine == "exec_stmt_raise"
 }
 
 // hint appends what the server proposes, or what we do.
@@ -63,7 +68,7 @@ func hint(e *pgconn.PgError) string {
 	switch {
 	case e.Routine == "check_enable_rls": // its own words are in the server's language
 		return "; " + seeAllRows("…")
-	case e.Hint != "" && !strings.HasPrefix(e.Code, "P0"): // a function may have written it
+	case e.Hint != "" && !raised(e):
 		return "; " + e.Hint
 	case e.Code == "25001", e.Code == "25006":
 		return "; a where, deleted_when or query must only read"

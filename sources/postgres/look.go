@@ -170,7 +170,7 @@ func (p *plan) image(row []byte, imaged []*stored) (*sources.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &native{outOfScope: record.OutOfScope, deleted: record.Deleted}
+	n := &native{table: p.table.place(), outOfScope: record.OutOfScope, deleted: record.Deleted}
 	for _, c := range imaged {
 		var text []byte
 		var null bool

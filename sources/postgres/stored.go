@@ -121,8 +121,10 @@ func (l *layout) imaged(p *plan, whole bool) ([]*stored, error) {
 	return chosen, nil
 }
 
-// native is what an image's Native says.
+// native is what an image's Native says: in which table the record is, and what
+// its columns hold.
 type native struct {
+	table               string
 	outOfScope, deleted bool
 	columns             []nativeColumn
 }
@@ -134,11 +136,11 @@ type nativeColumn struct {
 	text           string
 }
 
-const nativeForm = "postgres 1"
+const nativeForm = "postgres 2"
 
 // encode is the injective encoding of an image.
 func (n *native) encode() []byte {
-	items := []sources.Value{sources.Text(nativeForm), sources.Bool(n.outOfScope), sources.Bool(n.deleted)}
+	items := []sources.Value{sources.Text(nativeForm), sources.Text(n.table), sources.Bool(n.outOfScope), sources.Bool(n.deleted)}
 	for _, c := range n.columns {
 		held := sources.Text(c.text)
 		if c.null {
@@ -156,11 +158,11 @@ func decodeNative(image *sources.Image) (*native, error) {
 	}
 	list, rest, err := sources.DecodeValue(image.Native)
 	items := list.Items()
-	if err != nil || len(rest) > 0 || len(items) < 3 || len(items)%3 != 0 || items[0].AsText() != nativeForm {
+	if err != nil || len(rest) > 0 || len(items) < 4 || len(items)%3 != 1 || items[0].AsText() != nativeForm {
 		return nil, sources.Final(fmt.Errorf("the record's image is none that PostgreSQL's adapter made"))
 	}
-	n := &native{outOfScope: items[1].AsBool(), deleted: items[2].AsBool()}
-	for i := 3; i < len(items); i += 3 {
+	n := &native{table: items[1].AsText(), outOfScope: items[2].AsBool(), deleted: items[3].AsBool()}
+	for i := 4; i < len(items); i += 3 {
 		n.columns = append(n.columns, nativeColumn{name: items[i].AsText(), declared: items[i+1].AsText(), null: items[i+2].IsNull(), text: items[i+2].AsText()})
 	}
 	return n, nil

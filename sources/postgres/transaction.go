@@ -21,12 +21,15 @@ const (
 	settleTimeout = 10 * time.Second
 )
 
-// transaction is one change: begun, made, judged, and committed only if it was
-// judged right and the server's clock is still before until when it commits.
+// transaction is one change: begun, made, judged, looked at once all that follows
+// it was done, and committed only if both were judged right and the server's clock
+// is still before until when it commits.
 type transaction struct {
 	begin     string // runs first
 	statement *statement
 	judge     func(*result) error
+	look      *statement
+	kept      func(*result) error
 	until     time.Time
 }
 
@@ -65,7 +68,8 @@ func (c *conn) change(ctx context.Context, t *transaction) error {
 	err := c.prepare(ctx, t)
 	if err == nil {
 		err = c.commit(t)
-	} else if !c.broken {
+	}
+	if err != nil && !c.broken { // also after a commit that came too late: the transaction is open still
 		if _, failure := c.step(&statement{}, &pgproto3.Query{String: "ROLLBACK"}); failure != nil {
 			c.broken = true
 		}
@@ -96,8 +100,27 @@ func (c *conn) prepare(ctx context.Context, t *transaction) error {
 	if err != nil {
 		return &sources.NotWritten{Err: err}
 	}
-	parse, bind := t.statement.messages()
-	made, err := c.step(t.statement, parse, bind, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{})
+	if err := c.judged(t.statement, t.judge); err != nil {
+		return err
+	}
+	// What was put off to the commit is done now, so that the look sees it.
+	if _, err := c.step(&statement{}, &pgproto3.Query{String: "SET CONSTRAINTS ALL IMMEDIATE"}); err != nil {
+		return &sources.NotWritten{Err: err}
+	}
+	if err := c.judged(t.look, t.kept); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return &sources.NotWritten{Err: err}
+	}
+	return nil
+}
+
+// judged runs a statement and has what it returned judged. Every error is a
+// *sources.NotWritten.
+func (c *conn) judged(st *statement, judge func(*result) error) error {
+	parse, bind := st.messages()
+	made, err := c.step(st, parse, bind, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{})
 	switch {
 	case err != nil:
 		return &sources.NotWritten{Err: err}
@@ -106,10 +129,7 @@ func (c *conn) prepare(ctx context.Context, t *transaction) error {
 	case !made.complete:
 		return &sources.NotWritten{Err: errors.New("the server ended the statement without completing it")}
 	}
-	if err := t.judge(&made.result); err != nil {
-		return &sources.NotWritten{Err: err}
-	}
-	if err := ctx.Err(); err != nil {
+	if err := judge(&made.result); err != nil {
 		return &sources.NotWritten{Err: err}
 	}
 	return nil

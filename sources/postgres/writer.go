@@ -44,6 +44,10 @@ func (s *source) write(ctx context.Context, p *plan, c *sources.Change, until ti
 	if err != nil {
 		return &sources.NotWritten{Err: err}
 	}
+	look, err := p.lookAt(c.Key, c.ID, composed.imaged)
+	if err != nil {
+		return &sources.NotWritten{Err: err}
+	}
 	connection, err := s.pool.acquire(ctx)
 	if err != nil {
 		return &sources.NotWritten{Err: err}
@@ -53,6 +57,8 @@ func (s *source) write(ctx context.Context, p *plan, c *sources.Change, until ti
 		begin:     p.recordLock(c.Key, c.ID),
 		statement: composed.statement,
 		judge:     func(res *result) error { return p.judge(res, composed) },
+		look:      look,
+		kept:      func(res *result) error { return p.kept(res, c, composed) },
 		until:     until,
 	})
 }
@@ -72,9 +78,26 @@ func (p *plan) judge(res *result, c *change) error {
 		return err
 	}
 	if string(image.Native) != string(c.becomes.encode()) {
-		return sources.Final(errors.New("the server made something else of the record than was shown (a trigger or rule of the table changes what is written)"))
+		return errMadeOther()
 	}
 	return nil
+}
+
+// kept says why what the record holds at the end is not what it was to become:
+// code of the table's own may have come after the change.
+func (p *plan) kept(res *result, c *sources.Change, composed *change) error {
+	image, err := p.found(res, c.Key, c.ID, composed.imaged)
+	if err != nil {
+		return err
+	}
+	if image.Exists != c.After.Exists || image.Exists && string(image.Native) != string(composed.becomes.encode()) {
+		return errMadeOther()
+	}
+	return nil
+}
+
+func errMadeOther() error {
+	return sources.Final(errors.New("the server made something else of the record than was shown (a trigger or rule of the table changes what is written)"))
 }
 
 // whyNoRow looks at the record to tell one that changed from one whose time was over.
@@ -99,7 +122,7 @@ func (s *source) whyNoRow(ctx context.Context, p *plan, c *sources.Change, until
 // holds says whether an image has all columns of another, with the same texts.
 func (p *plan) holds(image *sources.Image, was *native) bool {
 	now, err := decodeNative(image)
-	if err != nil || now == nil || now.outOfScope != was.outOfScope || now.deleted != was.deleted {
+	if err != nil || now == nil || now.table != was.table || now.outOfScope != was.outOfScope || now.deleted != was.deleted {
 		return false
 	}
 	for _, held := range was.columns {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,6 +108,33 @@ func StopWords(stopped *web.FreezesBody) string {
 	return b.String()
 }
 
+// WriteFrozen says what came of freezing fixes, or of letting them go on: those
+// of a check, or all where check is "".
+func WriteFrozen(w io.Writer, check string, frozen bool, now *web.FreezesBody) error {
+	what := "fixes"
+	if check != "" {
+		what = "fixes of " + drift.Visible(check)
+	}
+	others := slices.ContainsFunc(now.Frozen, func(f web.FreezeBody) bool { return check == "" || f.Check == "" })
+	var text string
+	switch {
+	case frozen && !now.Changed:
+		text = what + " were frozen already, and stay so"
+	case frozen:
+		text = what + " are frozen: nothing is written until somebody unfreezes them"
+	case !now.Changed && check == "":
+		text = "there was no freeze of all fixes"
+	case !now.Changed:
+		text = "there was no freeze of " + what + " alone"
+	case others:
+		text = "that freeze is lifted, and another still holds"
+	default:
+		text = what + " are not frozen any more: what was being applied goes on by itself"
+	}
+	_, err := io.WriteString(w, text+"\n"+StopWords(now))
+	return err
+}
+
 func because(reason string) string {
 	if reason == "" {
 		return ""
@@ -181,7 +209,11 @@ func stateWords(p *web.FixBody) string {
 	switch reconciler.PlanState(p.State) {
 	case reconciler.Draft, reconciler.Waiting:
 		if p.Needs > 0 {
-			words = append(words, fmt.Sprintf("%d of %s given, not by %s", len(p.Approvals), terminal.Plural(int64(p.Needs), "approval"), drift.Visible(p.DraftedBy)))
+			given := fmt.Sprintf("%d of %s given", len(p.Approvals), terminal.Plural(int64(p.Needs), "approval"))
+			if !p.Auto {
+				given += fmt.Sprintf(" (%s drafted it and cannot approve it)", drift.Visible(p.DraftedBy))
+			}
+			words = append(words, given)
 		} else {
 			words = append(words, "whoever may approve may apply it at once")
 		}
@@ -254,6 +286,9 @@ func fixNext(p *web.FixBody, dry bool) string {
 	switch reconciler.PlanState(p.State) {
 	case reconciler.Draft, reconciler.Waiting:
 		next := "plumbline fix approve " + p.Plan + ", by somebody else"
+		if p.Auto {
+			next = "plumbline fix approve " + p.Plan + ", by whoever may approve"
+		}
 		if p.Needs == 0 {
 			next = "plumbline fix apply " + p.Plan
 		} else if p.State == string(reconciler.Draft) {
@@ -262,15 +297,16 @@ func fixNext(p *web.FixBody, dry bool) string {
 		return "Nothing was written.\nNext: " + next + "\n"
 	case reconciler.Approved:
 		return "Nothing was written.\nNext: plumbline fix apply " + p.Plan + "\n"
-	case reconciler.Applied, reconciler.PartlyApplied:
-		if p.Undoes == "" && p.UndoneBy == "" && p.By == string(reconciler.Write) {
-			return "Next: plumbline fix undo " + p.Plan + " takes it back\n"
-		}
-	case reconciler.Expired, reconciler.Stale:
+	case reconciler.Expired:
 		if p.Undoes == "" {
 			return "Next: plumbline fix plan " + ShellWord(p.Check) + " drafts it again\n"
 		}
 		return "Next: plumbline fix undo " + p.Undoes + " drafts it again\n"
+	case reconciler.Applying:
+		return ""
+	}
+	if next := outcomeNext(p); next != "" {
+		return "Next: " + next + "\n"
 	}
 	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"plumbline/cmd/plumbline/terminal"
 	"plumbline/drift"
@@ -23,7 +25,7 @@ func itemTable(items []web.FixItemBody, style terminal.Style) string {
 	t.Row("N", "RECORD", "DO", "FIELD", "NOW", "→", "WILL BE", "STATE", "NOTE")
 	for i := range items {
 		item := &items[i]
-		head := []string{fmt.Sprint(item.N), drift.Shorten(drift.Visible(item.KeyText), itemColumns), item.Kind}
+		head := []string{fmt.Sprint(item.N), itemWords(item), item.Kind}
 		tail := []string{item.State, drift.Visible(item.Note)}
 		if len(item.Fields) == 0 {
 			t.Row(append(append(head, "(whole record)", "", "", ""), tail...)...)
@@ -33,7 +35,8 @@ func itemTable(items []web.FixItemBody, style terminal.Style) string {
 			if n > 0 {
 				head, tail = []string{"", "", ""}, []string{"", ""}
 			}
-			t.Row(append(append(head, drift.Visible(f.Name), shown(f.Now), "→", shown(f.Then)), tail...)...)
+			was, then := apart(f.Now.Whole(), f.Then.Whole())
+			t.Row(append(append(head, drift.Visible(f.Name), was, "→", then), tail...)...)
 			if n == 0 {
 				t.Style(7, itemColour(item.State, style))
 			}
@@ -46,6 +49,35 @@ func itemTable(items []web.FixItemBody, style terminal.Style) string {
 }
 
 func shown(v drift.Value) string { return drift.Shorten(v.Whole(), itemColumns) }
+
+// itemWords are an item's key, which is visible text already where it is ours.
+func itemWords(item *web.FixItemBody) string {
+	text := item.KeyText
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(text) {
+		text = drift.Visible(text)
+	}
+	return drift.Shorten(text, itemColumns)
+}
+
+// sharedColumns is how much is shown of what two long texts have in common before
+// they part.
+const sharedColumns = 8
+
+// apart shortens two visible texts. Where they differ only in what would be cut
+// off, they are shown from shortly before there: who approves sees a difference.
+func apart(a, b string) (string, string) {
+	shortA, shortB := drift.Shorten(a, itemColumns), drift.Shorten(b, itemColumns)
+	if shortA != shortB || a == b {
+		return shortA, shortB
+	}
+	one, two := []rune(a), []rune(b)
+	n := 0
+	for n < len(one) && n < len(two) && one[n] == two[n] {
+		n++
+	}
+	n -= sharedColumns
+	return drift.Shorten("…"+string(one[n:]), itemColumns), drift.Shorten("…"+string(two[n:]), itemColumns)
+}
 
 // threeWays shows records that were to be taken back and that somebody changed
 // since: as they were before the fix, after it, and as they are now.
@@ -61,7 +93,7 @@ func threeWays(items []web.FixItemBody) string {
 					before, after = shown(f.Then), shown(f.Now)
 				}
 			}
-			t.Row(drift.Shorten(drift.Visible(items[i].KeyText), itemColumns), drift.Visible(now.Name), before, after, shown(now.Now))
+			t.Row(itemWords(&items[i]), drift.Visible(now.Name), before, after, shown(now.Now))
 			rows++
 		}
 	}
@@ -153,12 +185,16 @@ func WriteOutcome(w io.Writer, p *web.FixBody, left []web.FixItemBody, style ter
 func outcomeNext(p *web.FixBody) string {
 	var next []string
 	switch {
+	case p.State == string(reconciler.Undone):
+		return ""
 	case p.Counts.Pending+p.Counts.Doubtful > 0:
 		next = append(next, "plumbline fix apply "+p.Plan+" goes on with what is left")
 	case p.Counts.Stale+p.Counts.Failed > 0 && p.Undoes == "":
 		next = append(next, "plumbline fix plan "+ShellWord(p.Check)+" drafts what is left again")
+	case p.Counts.Stale+p.Counts.Failed > 0 && p.Counts.Applied+p.Counts.Verified == 0:
+		next = append(next, "plumbline fix undo "+p.Undoes+" drafts it again")
 	}
-	if p.Undoes == "" && p.By == string(reconciler.Write) && p.Counts.Applied+p.Counts.Verified > 0 {
+	if p.Undoes == "" && p.UndoneBy == "" && p.By == string(reconciler.Write) && p.Counts.Applied+p.Counts.Verified > 0 {
 		next = append(next, "plumbline fix undo "+p.Plan+" takes it back")
 	}
 	return strings.Join(next, "; ")

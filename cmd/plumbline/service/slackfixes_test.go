@@ -98,7 +98,7 @@ func TestFixesAreToldOfAndFrozenInSlack(t *testing.T) {
 	if n := frozen(); n != 2 {
 		t.Fatalf("%d freezes, of two", n)
 	}
-	o.hears(door, bob, "unfreeze all", "All fixes may be made again")
+	o.hears(door, bob, "unfreeze all", "The freeze of all fixes is lifted, and others hold", "Fixes of `prices` are frozen by ann")
 	o.hears(door, bob, "unfreeze prices", "Fixes of `prices` may be made again")
 	if n := frozen(); n != 0 {
 		t.Errorf("%d freezes are left", n)
