@@ -82,9 +82,9 @@ func (f *Fixes) turn(ctx context.Context, b *book, edge ledger.EdgeFacts, id str
 		return false, 0, err
 	}
 	journal := a.ledger.FixJournal()
-	if e.CheckHash != p.CheckHash {
+	if why := f.outlived(e, p); why != "" {
 		if p.By != reconciler.Write {
-			return false, 0, &reconciler.Refusal{Plan: id, Why: "the check, or how it may be fixed, was changed while it was applied"}
+			return false, 0, &reconciler.Refusal{Plan: id, Why: why}
 		}
 		e.CheckHash, journal = p.CheckHash, doubtsOnly{journal}
 	}
@@ -117,10 +117,21 @@ func (f *Fixes) turn(ctx context.Context, b *book, edge ledger.EdgeFacts, id str
 	return false, endPause, err
 }
 
+// outlived says why nothing more is written of a plan that was begun; "" where it goes on.
+func (f *Fixes) outlived(e *reconciler.Edge, p *reconciler.Plan) string {
+	switch {
+	case e.CheckHash != p.CheckHash:
+		return "the check, or how it may be fixed, was changed while it was applied"
+	case f.auditor.now().Sub(p.BegunAt) >= reconciler.ApprovedFor:
+		return "it was begun more than 24 hours ago, and what was looked at then may no longer be so"
+	}
+	return ""
+}
+
 // endPause is how often it is tried to end a plan of which somebody holds an item.
 const endPause = 5 * time.Second
 
-// doubtsOnly is a journal of a plan whose check was changed: what is doubtful is
+// doubtsOnly is a journal of a plan that is not gone on with: what is doubtful is
 // looked at, and nothing more is written.
 type doubtsOnly struct{ reconciler.Journal }
 
@@ -138,7 +149,7 @@ func (j doubtsOnly) ClaimItem(ctx context.Context, plan, worker string, hold tim
 
 // Intend implements reconciler.Journal.
 func (j doubtsOnly) Intend(context.Context, *reconciler.Item, time.Time) error {
-	return reconciler.ErrLost // which nobody may who works by another check than was approved
+	return reconciler.ErrLost // which nobody may who works by what was approved no longer
 }
 
 // turnOf is a context that ends when whoever works by a book is to hand over, or

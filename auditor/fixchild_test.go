@@ -28,6 +28,8 @@ type mending struct {
 	Owner, Replica, Writing string
 	// Plans is how many plans are ever drafted; 0 goes on with what there is.
 	Plans int64
+	// Patience is how long a statement of a writing source may take; 0 is mendStatement.
+	Patience time.Duration
 	// Ahead is how far the ledger's clock is ahead, as seen from a store.
 	Ahead time.Duration
 }
@@ -36,11 +38,18 @@ type mending struct {
 const mendStatement = 10 * time.Second
 
 func (m *mending) open(name, url string, writable bool) (sources.Source, error) {
-	o := sources.Options{Name: name, URL: sources.Secret(url), StatementTimeout: mendStatement, Writable: writable}
+	o := sources.Options{Name: name, URL: sources.Secret(url), StatementTimeout: m.patience(writable), Writable: writable}
 	if m.Kind == "postgres" {
 		return postgres.Open(o)
 	}
 	return sqlite.Open(o)
+}
+
+func (m *mending) patience(writable bool) time.Duration {
+	if writable && m.Patience > 0 {
+		return m.Patience
+	}
+	return mendStatement
 }
 
 func (m *mending) now() time.Time { return time.Now().Add(m.Ahead) }
@@ -78,7 +87,7 @@ func (s *service) mendingOptions(l *ledger.Ledger) (auditor.Options, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		f := sources.NewFixer(name, source, sources.Limits{Statement: mendStatement})
+		f := sources.NewFixer(name, source, sources.Limits{Statement: m.patience(true)})
 		return f, f.Close, nil
 	}
 	return auditor.Options{Ledger: l, Checks: s.mendingChecks(), Hash: s.Hash, Lens: lens(l), Silence: s.Silence, Workers: s.Workers, Bounds: s.Bounds, Now: m.now,

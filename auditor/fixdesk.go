@@ -108,7 +108,8 @@ func (d *Desk) somebodyElse(ctx context.Context, plan string) error {
 		Next: "Make accounts, or set fix.approvals to 0."}
 }
 
-// WithdrawFix takes a plan back that was not begun, or rejects it.
+// WithdrawFix takes a plan back that was not begun, or rejects it; of one that is
+// being applied, what is left of it.
 func (d *Desk) WithdrawFix(ctx context.Context, plan, reason string) (*reconciler.Plan, error) {
 	if err := access.Require(ctx, access.Act); err != nil {
 		return nil, err

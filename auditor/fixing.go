@@ -95,6 +95,9 @@ func (f *Fixes) on(ctx context.Context, name edgeName, do func(ctx context.Conte
 		if err == nil || Refused(err) {
 			return err
 		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return &NotPossible{fmt.Sprintf("the records could not all be read within %s: choose fewer findings, or see whether a store is slow", fixTimeout)}
+		}
 		return fmt.Errorf("read %s/%s: %s", name.check, name.replica, a.shown(edge, err))
 	})
 	var snoozed *river.JobSnoozeError

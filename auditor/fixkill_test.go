@@ -38,8 +38,9 @@ func killFixers(t *testing.T, kills int, known time.Duration) {
 	for _, engine := range engines() {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			k := newMendRig(t, engine, 12)
-			for n := range kills {
+			k := newMendRig(t, engine, 8)
+			k.warmUp()
+			for n := range kills - 1 {
 				k.round(n)
 			}
 			k.outcomesKnown(known)
@@ -58,10 +59,12 @@ type mendRig struct {
 	s    *service
 	l    *ledger.Ledger // as the test itself looks at it
 	shop *mendShop
-	// outcomes are what became of items when they were last looked at, and doubts
-	// those that were doubtful when a process was killed.
+	// outcomes are what became of items when they were last looked at. doubts are
+	// those that were doubtful when a process was killed, and cut the plans that were
+	// being applied.
 	outcomes map[itemName]reconciler.ItemState
 	doubts   map[itemName]bool
+	cut      map[string]bool
 	kills    int
 	intruded int64
 }
@@ -75,7 +78,7 @@ func newMendRig(t *testing.T, kind string, parts int) *mendRig {
 	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	k := &mendRig{t: t, r: rand.New(rand.NewPCG(seed, 0)), outcomes: map[itemName]reconciler.ItemState{}, doubts: map[itemName]bool{}}
+	k := &mendRig{t: t, r: rand.New(rand.NewPCG(seed, 0)), outcomes: map[itemName]reconciler.ItemState{}, doubts: map[itemName]bool{}, cut: map[string]bool{}}
 	m := &mending{Kind: kind, Plans: 1 << 40}
 	if kind == "postgres" {
 		m.Owner, m.Replica = ledgerURL(t, kind), ledgerURL(t, kind)
@@ -83,7 +86,7 @@ func newMendRig(t *testing.T, kind string, parts int) *mendRig {
 		m.Owner, m.Replica = "file:"+filepath.Join(t.TempDir(), "owner.db"), "file:"+filepath.Join(t.TempDir(), "replica.db")
 	}
 	m.Writing = m.Replica
-	k.s = &service{Ledger: ledgerURL(t, kind), Checks: parts, Hash: "one", Silence: time.Second, Workers: 6, Mends: m}
+	k.s = &service{Ledger: ledgerURL(t, kind), Checks: parts, Hash: "one", Silence: 500 * time.Millisecond, Workers: 6, Mends: m}
 	shop, err := openMendShop(kind, m.Owner, m.Replica)
 	must(t, err)
 	t.Cleanup(func() { must(t, shop.Close()) })
@@ -93,18 +96,46 @@ func newMendRig(t *testing.T, kind string, parts int) *mendRig {
 	return k
 }
 
-// round has a process work for a moment, with others at work in the replica too,
-// and kills it.
-func (k *mendRig) round(n int) {
+// warmUp lets a first process put right a part of it all, so that there is
+// something to take back.
+func (k *mendRig) warmUp() {
+	k.t.Helper()
 	c := k.s.launch(k.t)
-	wait := time.Duration(k.r.IntN(3000)) * time.Millisecond
-	if n%3 == 0 {
-		time.Sleep(wait / 2) // not to wait for anything: the moment is what is tried
-		k.intruded++
-		must(k.t, k.shop.intrude(context.Background(), k.r.IntN(k.s.Checks), 1+k.r.IntN(mendDiffer), 1e12+k.intruded))
-		wait /= 2
+	until(k.t, "a part of the plans is applied", func() (half bool) {
+		done := 0
+		for _, p := range k.plans() {
+			if p.State == reconciler.Applied || p.State == reconciler.Undone {
+				done++
+			}
+		}
+		return done >= k.s.Checks/2
+	})
+	c.kill()
+	k.kills++
+	k.look(true)
+}
+
+// round has a process work, lets others change a record now and then, and kills
+// the process in the midst of it.
+func (k *mendRig) round(n int) {
+	k.t.Helper()
+	ctx := context.Background()
+	before, err := k.shop.made(ctx)
+	must(k.t, err)
+	c := k.s.launch(k.t)
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); { // it may have to wait for what is held
+		made, err := k.shop.made(ctx)
+		must(k.t, err)
+		if made > before {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
-	time.Sleep(wait) // nor here
+	if n%3 == 0 {
+		k.intruded++
+		must(k.t, k.shop.intrude(ctx, k.r.IntN(k.s.Checks), 1+k.r.IntN(mendDiffer), 1e12+k.intruded))
+	}
+	time.Sleep(time.Duration(k.r.IntN(800)) * time.Millisecond) // not to wait for anything: the moment is what is tried
 	c.kill()
 	k.kills++
 	k.look(true)
@@ -114,13 +145,18 @@ func (k *mendRig) round(n int) {
 // process is there.
 func (k *mendRig) look(dead bool) (doubtful int) {
 	k.t.Helper()
-	k.items(func(p *reconciler.Plan, i *reconciler.Item) {
+	k.items(false, func(p *reconciler.Plan, i *reconciler.Item) {
+		if dead && p.State == reconciler.Applying {
+			k.cut[p.ID] = true
+		}
 		name := itemName{p.ID, i.N}
 		was, known := k.outcomes[name]
 		switch {
 		case i.State == reconciler.Doubtful:
 			doubtful++
-			k.doubts[name] = k.doubts[name] || dead
+			if dead {
+				k.doubts[name] = true
+			}
 			fallthrough
 		case i.State == reconciler.Pending:
 			if known {
@@ -148,10 +184,10 @@ func (k *mendRig) plans() (all []*reconciler.Plan) {
 	}
 }
 
-func (k *mendRig) items(each func(p *reconciler.Plan, i *reconciler.Item)) {
+func (k *mendRig) items(content bool, each func(p *reconciler.Plan, i *reconciler.Item)) {
 	k.t.Helper()
 	for _, p := range k.plans() {
-		items, err := k.l.PlanItems(context.Background(), p.ID, ledger.ItemFilter{Limit: 500, Content: true})
+		items, err := k.l.PlanItems(context.Background(), p.ID, ledger.ItemFilter{Limit: 500, Content: content})
 		must(k.t, err)
 		for n := range items {
 			each(p, &items[n])
@@ -194,7 +230,7 @@ const nobodyCanSay = "nobody can say"
 func (k *mendRig) held() {
 	k.t.Helper()
 	least, most := map[changed]int{}, map[changed]int{}
-	k.items(func(p *reconciler.Plan, i *reconciler.Item) {
+	k.items(true, func(p *reconciler.Plan, i *reconciler.Item) {
 		var part int
 		_, err := fmt.Sscanf(p.Check, "check-%d", &part)
 		must(k.t, err)
@@ -291,7 +327,7 @@ func (k *mendRig) told() {
 		}
 		plans[what+string(p.State)]++
 	}
-	k.items(func(p *reconciler.Plan, i *reconciler.Item) {
+	k.items(false, func(p *reconciler.Plan, i *reconciler.Item) {
 		items[i.State]++
 		if k.doubts[itemName{p.ID, i.N}] {
 			doubts[i.State]++
@@ -300,10 +336,10 @@ func (k *mendRig) told() {
 			notes[i.Note]++
 		}
 	})
-	k.t.Logf("%d kills, %d changes by others; plans %v, items %v; doubtful when a process was killed were %d, which came to %v", k.kills, k.intruded, plans, items, len(k.doubts), doubts)
-	k.t.Logf("notes: %v", notes)
-	if len(k.doubts) < k.kills/10 {
-		k.t.Errorf("only %d items were doubtful when a process was killed", len(k.doubts))
+	k.t.Logf("%d kills, %d changes by others; plans %v, of which %d were cut off and gone on with; items %v; doubtful when a process was killed were %d, which came to %v; notes %v",
+		k.kills, k.intruded, plans, len(k.cut), items, len(k.doubts), doubts, notes)
+	if len(k.doubts) < k.kills/10 || len(k.cut) == 0 || plans["undo applied"]+plans["undo partly applied"] == 0 {
+		k.t.Error("that is too little to be sure of anything")
 	}
 	whole := &killing{t: k.t, l: k.l}
 	whole.whole(k.s.Ledger)

@@ -165,7 +165,13 @@ func (s *mendShop) changes(ctx context.Context) (map[changed]int, error) {
 	return made, rows.Err()
 }
 
-// prices are what one store holds of a part, by id.
+// made is how many changes Plumbline has made.
+func (s *mendShop) made(ctx context.Context) (n int64, err error) {
+	err = s.replica.QueryRowContext(ctx, `SELECT COUNT(*) FROM changes WHERE hand = ''`).Scan(&n)
+	return n, err
+}
+
+// pricesOf are what one store holds of a part, by id.
 func pricesOf(ctx context.Context, db *sql.DB, part int) (map[int]int64, error) {
 	rows, err := db.QueryContext(ctx, `SELECT id, price FROM `+partTable(part))
 	if err != nil {

@@ -239,6 +239,11 @@ func (r *Rule) forms(v, replica sources.Value, declared sources.FieldType) (form
 		if kind <= sources.KindNull || v.Kind() <= sources.KindNull {
 			continue
 		}
+		if kind == sources.KindText && replica.Kind() == kind { // whoever reads it knows how that was written
+			if value, ok := sources.SpellLike(r.inZone(v, kind, declared), replica.AsText()); ok {
+				forms = append(forms, value)
+			}
+		}
 		if value, err := inForm(v, kind, r, declared); err == nil {
 			forms = append(forms, value)
 		}
@@ -257,11 +262,15 @@ func (r *Rule) forms(v, replica sources.Value, declared sources.FieldType) (form
 	return forms
 }
 
-// inForm is a value as the replica's side writes it: of a kind, and, for a time
-// without a zone, as the clocks of the rule's zone show it.
+// inForm is a value as the replica's side writes it: of a kind, and in its zone.
 func inForm(v sources.Value, kind sources.Kind, r *Rule, declared sources.FieldType) (sources.Value, error) {
+	return sources.As(r.inZone(v, kind, declared), kind, nil)
+}
+
+// inZone is a time without a zone as the clocks of the rule's zone show it.
+func (r *Rule) inZone(v sources.Value, kind sources.Kind, declared sources.FieldType) sources.Value {
 	if v.Kind() == sources.KindTime && !v.Naive() && v.Infinite() == 0 && r.Replica.Zone != nil && (declared.Naive || kind == sources.KindText) {
-		v = sources.NaiveTime(v.AsTime().In(r.Replica.Zone), v.Precision())
+		return sources.NaiveTime(v.AsTime().In(r.Replica.Zone), v.Precision())
 	}
-	return sources.As(v, kind, nil)
+	return v
 }

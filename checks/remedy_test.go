@@ -85,6 +85,13 @@ func TestATimeWithoutAZoneIsWrittenAsItsClocksShowIt(t *testing.T) {
 	if err != nil || !got.Equal(sources.NaiveTime(time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), 6)) {
 		t.Fatalf("became %v, %v", got, err)
 	}
+	// A text stays as whoever keeps it writes it.
+	rule.Replica.As = sources.KindTime
+	got, err = rule.wanted(owner, sources.Text("2026-06-30 09:15:00"), sources.FieldType{Declared: "TEXT"})
+	if err != nil || got.AsText() != "2026-07-01 12:00:00" {
+		t.Fatalf("became %v, %v", got, err)
+	}
+	rule.Replica.As = sources.KindAbsent
 	// Of a clock reading that a change of the clocks repeats, one is the other hour.
 	first, second := time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 30, 0, 0, time.UTC)
 	_, ferr := rule.wanted(sources.Time(first, 6), sources.Null(), naive)

@@ -90,9 +90,21 @@ func (l *Ledger) approve(ctx context.Context, tx *Tx, p *planRow, given []reconc
 	return tx.savePlan(ctx, p)
 }
 
-// WithdrawPlan takes a plan back, or rejects it, before it is begun. One that was
-// withdrawn, or expired, is left as it is. *NotFoundError, *reconciler.Refusal.
+// WithdrawPlan takes a plan back, or rejects it, before it is begun; of one that is
+// being applied, what is left of it. One that was withdrawn, or expired, is left as
+// it is. *NotFoundError, *reconciler.Refusal.
 func (l *Ledger) WithdrawPlan(ctx context.Context, id, reason string, by reconciler.Person) (*reconciler.Plan, error) {
+	words := "withdrawn by " + by.Name
+	if reason = strings.TrimSpace(reason); reason != "" {
+		words += ": " + reason
+	}
+	known, err := l.Plan(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("withdraw a plan: %w", err)
+	}
+	if known.State == reconciler.Applying {
+		return l.stopPlan(ctx, id, words)
+	}
 	return l.act(ctx, "withdraw", id, "", func(tx *Tx, p *planRow) error {
 		if p.State == reconciler.Expired {
 			return nil
@@ -100,10 +112,6 @@ func (l *Ledger) WithdrawPlan(ctx context.Context, id, reason string, by reconci
 		to, ok := reconciler.Next(p.State, reconciler.EventWithdraw)
 		if !ok {
 			return impossible(&p.Plan, "it cannot be withdrawn")
-		}
-		words := "withdrawn by " + by.Name
-		if reason = strings.TrimSpace(reason); reason != "" {
-			words += ": " + reason
 		}
 		if err := tx.end(ctx, p, to, words); err != nil {
 			return err
@@ -212,7 +220,7 @@ func impossible(p *reconciler.Plan, why string) *reconciler.Refusal {
 	case reconciler.Approved:
 		r.Next = "Apply it, or withdraw it."
 	case reconciler.Applying:
-		r.Next = "Wait until it ends; freezing fixes stops it between two records."
+		r.Next = "Wait until it ends, or withdraw what is left of it; freezing fixes stops it between two records."
 	case reconciler.Applied:
 		r.Next = "Undo it to take it back."
 	case reconciler.PartlyApplied, reconciler.Failed:

@@ -165,7 +165,8 @@ func actsInTheirStates(t *testing.T, w *world) {
 		{"withdraw", func(p *reconciler.Plan) (*reconciler.Plan, error) {
 			return w.WithdrawPlan(t.Context(), p.ID, "", eve())
 		},
-			with(with(with(same(reconciler.Expired), reconciler.Draft, reconciler.Expired), reconciler.Waiting, reconciler.Expired), reconciler.Approved, reconciler.Expired)},
+			with(with(with(with(same(reconciler.Expired), reconciler.Draft, reconciler.Expired), reconciler.Waiting, reconciler.Expired), reconciler.Approved, reconciler.Expired),
+				reconciler.Applying, reconciler.Failed)},
 		{"begin", func(p *reconciler.Plan) (*reconciler.Plan, error) {
 			p, _, err := w.BeginPlan(t.Context(), p.ID, p.Hash, checkHash, eve(), noJobs)
 			return p, err

@@ -43,6 +43,10 @@ type Applier struct {
 	// nil. Its error is logged, and whoever looks for what was not seen tries again.
 	Verify func(ctx context.Context, i *Item) error
 	Log    *slog.Logger
+
+	// sure: a write was looked for where the replica is read, or cannot be; astray:
+	// it is not to be seen there.
+	sure, astray bool
 }
 
 // Apply works until no item of the plan is left for it to do, or the plan stops on
@@ -60,6 +64,7 @@ func (a *Applier) Apply(ctx context.Context, p *Plan, hashes []string) (done boo
 	if p.By == Write && a.Fixer == nil {
 		return false, 0, errors.New("apply a plan: nothing was opened that may write")
 	}
+	a.sure, a.astray = false, false
 	tried := map[int]int{}
 	for {
 		if ctx.Err() != nil {
@@ -124,6 +129,9 @@ func whatIsKnown(i *Item) string {
 
 // write is one item of the write route, from looking at it to its outcome.
 func (a *Applier) write(ctx context.Context, p *Plan, i *Item, last bool) (ItemState, time.Duration, error) {
+	if a.astray {
+		return a.settle(ctx, p, i, ItemFailed, lost)
+	}
 	met, err := a.Edge.meet(ctx, a.Fixer.Reader, i)
 	if err != nil {
 		return a.unreachable(ctx, p, i, err)
@@ -142,7 +150,11 @@ func (a *Applier) write(ctx context.Context, p *Plan, i *Item, last bool) (ItemS
 	var not *sources.NotWritten
 	switch {
 	case err == nil:
-		return a.applied(ctx, p, i, ItemApplied, "")
+		state, wait, err := a.applied(ctx, p, i, ItemApplied, "")
+		if err == nil && !a.sure {
+			a.arrived(ctx, p, i)
+		}
+		return state, wait, err
 	case !errors.As(err, &not):
 		a.Log.Warn("whether a fix was written is not known yet", "plan", p.ID, "item", i.N, "reason", a.Edge.text(err.Error()))
 		return a.doubt(ctx, p, i, true)

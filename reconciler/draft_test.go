@@ -171,3 +171,20 @@ func TestMasksCoverWhatAPlanShows(t *testing.T) {
 		t.Fatalf("shown is %s", text)
 	}
 }
+
+// A record that its store cannot write as it is declared is left out with the
+// reason; it does not keep others from being planned.
+func TestARecordThatItsStoreCannotWriteIsLeftOut(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "sqlite", func(c *checks.Check, _ *reconciler.Policy) {
+		c.Edges[0].Replica.Dataset = sources.Dataset{Query: "SELECT id, price, title, version FROM items", Key: []string{"id"}}
+	})
+	s.stock(2)
+	s.replica.put(t, row{id: 1, price: "1.00", title: "x", version: 1})
+	findings := s.differing(1)
+	p, items, err := reconciler.Propose(t.Context(), s.edge, findings, "all open findings", known())
+	var refused *reconciler.Refusal
+	if len(items) != 0 || !errors.As(err, &refused) || !strings.Contains(refused.Next, "cannot be written") || len(p.Left) != 1 {
+		t.Errorf("%d items, left out %v: %v", len(items), p.Left, err)
+	}
+}

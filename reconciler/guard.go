@@ -222,16 +222,18 @@ func (e *Edge) guardStores(ctx context.Context, g *guards, x extent, undo bool) 
 			g.pass("owner", "the owner answers, and has records")
 		}
 	}
-	if err := e.guardStandby(ctx, g); err != nil {
+	mayWrite, err := e.guardStandby(ctx, g)
+	if err != nil {
 		return err
 	}
 	if e.Policy.By != Write {
 		return nil
 	}
-	return e.guardHazards(ctx, g, x)
+	return e.guardHazards(ctx, g, x, mayWrite)
 }
 
-func (e *Edge) guardStandby(ctx context.Context, g *guards) error {
+// guardStandby also says whether the credentials that read the replica could write.
+func (e *Edge) guardStandby(ctx context.Context, g *guards) (mayWrite bool, err error) {
 	var standby []string
 	for _, side := range []struct {
 		name   string
@@ -239,8 +241,9 @@ func (e *Edge) guardStandby(ctx context.Context, g *guards) error {
 	}{{"owner", e.Owner}, {"replica", e.Replica}} {
 		facts, _, err := side.reader.Probe(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
+		mayWrite = facts.CanWrite // the replica is the last
 		if facts.Standby {
 			standby = append(standby, side.name)
 		}
@@ -252,15 +255,19 @@ func (e *Edge) guardStandby(ctx context.Context, g *guards) error {
 	default:
 		g.fail("standby", "Read it from its primary, or allow it (fix.allow: standby).", "the %s is read from a standby: what it shows may be late", strings.Join(standby, " and the "))
 	}
-	return nil
+	return mayWrite, nil
 }
 
-func (e *Edge) guardHazards(ctx context.Context, g *guards, x extent) error {
+func (e *Edge) guardHazards(ctx context.Context, g *guards, x extent, mayWrite bool) error {
 	if !e.Replica.Capabilities().Write {
 		g.fail("credentials", "Let fixes ask the service (fix.by: request).", "this kind of source cannot be written")
 		return nil
 	}
-	g.pass("credentials", "it is read without the right to write; fix_url is opened only while the plan is applied")
+	how := "it is read without the right to write"
+	if mayWrite {
+		how = "it is read by a role that may write, of which only reads are asked"
+	}
+	g.pass("credentials", "%s; fix_url is opened only while the plan is applied", how)
 	if x.records == 0 {
 		return nil
 	}

@@ -185,6 +185,37 @@ func TestAServiceThatDoesNotAnswerMayHaveTakenIt(t *testing.T) {
 	}
 }
 
+// Between two tries the owner may have changed: what is outdated is not sent again.
+func TestWhatChangedBetweenTwoTriesIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	service := newService(t)
+	s, p := askingShop(t, service, 2)
+	service.script["/items/1"] = append(service.script["/items/1"], func(w http.ResponseWriter, r *http.Request) {
+		s.owner.put(t, row{id: 1, price: "99.00", title: "secret thing", version: 2})
+		answering(503, "Retry-After", "0")(w, r)
+	})
+	p = s.apply(p, s.asking())
+	if asked := service.asked["/items/1"]; len(asked) != 1 {
+		t.Errorf("asked %d times, with %q", len(asked), asked)
+	}
+	if item := s.items(p)[0]; item.State != reconciler.ItemFailed || !strings.Contains(item.Note, "not sent again") || !strings.Contains(item.Note, "owner") {
+		t.Errorf("item is %s: %q", item.State, item.Note)
+	}
+}
+
+// A refusal says nothing of an earlier try that had no answer.
+func TestARefusalAfterSilenceLeavesOpenWhetherItWasTaken(t *testing.T) {
+	t.Parallel()
+	service := newService(t)
+	s, p := askingShop(t, service, 1)
+	s.edge.Policy.Request.Timeout = 50 * time.Millisecond
+	service.script["/items/1"] = append(service.script["/items/1"], func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, answering(409))
+	p = s.apply(p, s.asking())
+	if item := s.items(p)[0]; item.State != reconciler.ItemFailed || !strings.Contains(item.Note, "409") || !strings.Contains(item.Note, "may have taken it") {
+		t.Fatalf("item is %s: %q", item.State, item.Note)
+	}
+}
+
 // forgetful is a journal that dies before it keeps the first outcome.
 type forgetful struct {
 	reconciler.Journal

@@ -90,7 +90,8 @@ func (e *Edge) invert(ctx context.Context, old *Item) (*Item, error) {
 	default:
 		item.Before = image
 	}
-	if item.Statement, err = e.statement(&sources.Change{Key: item.Asked, ID: item.AskedID, Before: item.Before, After: item.After}); err != nil {
+	item.Statement, err = e.statement(&sources.Change{Key: item.Asked, ID: item.AskedID, Before: item.Before, After: item.After})
+	if err != nil && item.State != ItemStale { // of another table, or other columns, there may be none to show
 		return nil, err
 	}
 	return item, nil

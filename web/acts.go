@@ -36,7 +36,7 @@ func said(word string) *notice {
 		"session-ended": {"ok", "stop", "The session is over."}, "token-revoked": {"ok", "stop", "The token is good for nothing any more."},
 		"linked": {"ok", "ok", "The Slack user now acts for your account."}, "unlinked": {"ok", "ok", "The Slack user acts for no account any more."},
 		"fix-drafted": {"ok", "ok", "The plan is drafted. Nothing is changed yet."}, "fix-ask": {"ok", "ok", "People are asked to approve it."}, "fix-approve": {"ok", "ok", "Approved. It may be applied."},
-		"fix-apply": {"ok", "run", "It was begun. What becomes of each record stands below."}, "fix-withdraw": {"ok", "stop", "Withdrawn. Nothing of it will be applied."}, "fix-undo": {"ok", "ok", "This plan would take the other back. Nothing is changed yet."},
+		"fix-apply": {"ok", "run", "It was begun. What becomes of each record stands below."}, "fix-withdraw": {"ok", "stop", "Withdrawn. Nothing more of it will be applied."}, "fix-undo": {"ok", "ok", "This plan would take the other back. Nothing is changed yet."},
 		"freeze": {"ok", "stop", "Frozen. No record is written until it is lifted."}, "unfreeze": {"ok", "ok", "This freeze is lifted. What was being applied goes on by itself."}, "fixes-resumed": {"ok", "run", "Plumbline makes fixes of this check by itself again."},
 		"baseline": {"ok", "eye", several(number, "finding", "findings") + " taken as known."},
 		"ack-many": {"ok", "eye", several(number, "finding", "findings") + " acknowledged."}, "mute-many": {"ok", "mute", several(number, "finding", "findings") + " muted."},
@@ -209,10 +209,7 @@ func (s *Server) refused(c *gin.Context, err error, back string) {
 	case errors.As(err, &stale):
 		status, heading, next = http.StatusConflict, "It changed meanwhile", "Look at it as it is now, and act again."
 	case errors.As(err, &fix):
-		status, heading, text, next = http.StatusConflict, "This was not done", s.o.Lens.Scrub(fix.Why), s.o.Lens.Scrub(fix.Next)
-		if fix.Plan != "" {
-			text = fix.Plan + ": " + text
-		}
+		status, heading, text, next = http.StatusConflict, "This was not done", s.o.Lens.Scrub(whyRefused(fix)), s.o.Lens.Scrub(fix.Next)
 	case errors.As(err, &desk):
 		status, heading, next = http.StatusConflict, "This cannot be done", "Go back, and choose otherwise."
 	case errors.As(err, &ended), errors.As(err, &refused), errors.As(err, &told):

@@ -98,7 +98,7 @@ func (a *api) problemOf(err error) error {
 		if next == "" {
 			next = "look at the plan as it is now: GET " + apiRoot + "/fixes/" + refused.Plan
 		}
-		return newProblem(http.StatusConflict, a.Lens.Scrub(refused.Why), next)
+		return newProblem(http.StatusConflict, a.Lens.Scrub(whyRefused(refused)), next)
 	case errors.As(err, &told):
 		return newProblem(http.StatusConflict, text, fmt.Sprintf("look at what happened to it at %s/incidents/%s", apiRoot, told.Incident))
 	case errors.As(err, &not):
@@ -110,6 +110,14 @@ func (a *api) problemOf(err error) error {
 	}
 	a.Log.Error("answer the API", "error", drift.Keyless(text))
 	return newProblem(http.StatusInternalServerError, text, "try again; if it stays so, ask /readyz and look at the log of plumbline serve")
+}
+
+// whyRefused says of which plan an act is refused, and why.
+func whyRefused(r *reconciler.Refusal) string {
+	if r.Plan == "" {
+		return r.Why
+	}
+	return r.Plan + ": " + r.Why
 }
 
 // unread tells an error of an act that reads stores: where one did not answer,

@@ -43,6 +43,9 @@ func buttonsOf(p *reconciler.Plan, actor access.Actor) fixButtons {
 			b.WithdrawName = "Reject"
 		}
 	}
+	if act && p.State == reconciler.Applying && p.Counts[reconciler.Pending] > 0 {
+		b.WithdrawURL, b.WithdrawName = path+"/withdraw", "Withdraw what is left"
+	}
 	if act && p.State == reconciler.Draft && p.Needs > 0 && !alone(actor) {
 		b.AskURL = path + "/ask"
 	}

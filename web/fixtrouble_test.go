@@ -89,3 +89,14 @@ func TestLiftingAFreezeSaysThatPlansGoOn(t *testing.T) {
 		t.Error("it does not say that plans go on by themselves")
 	}
 }
+
+// Whoever is refused learns of which plan, by the API as on its page.
+func TestARefusalNamesItsPlan(t *testing.T) {
+	t.Parallel()
+	w := newFixWorld(t, "{mode: propose, approvals: 1}", 1)
+	p := w.planIn(reconciler.Draft)
+	refused := decoded[web.Problem](w.apiWorld, w.ask(http.StatusConflict, http.MethodPost, "/api/v1/fixes/"+p.ID+"/apply", `{"hash":"`+p.Hash+`"}`))
+	if refused.Detail != p.ID+": it is draft: it cannot be applied" || refused.NextStep != "Let somebody approve it first." {
+		t.Errorf("the API says %q, %q", refused.Detail, refused.NextStep)
+	}
+}

@@ -62,7 +62,7 @@ is refused where the file does not say what the ledger says.`
 
 func (c *cli) withdrawFixCommand() *cobra.Command {
 	var reason string
-	cmd := c.planAct("withdraw", "Withdraw or reject a plan: nothing of it is done", "PLAN", func(ctx context.Context, cl *client, plan *web.FixBody) (*web.FixBody, error) {
+	cmd := c.planAct("withdraw", "Withdraw or reject a plan: nothing more of it is done", "PLAN", func(ctx context.Context, cl *client, plan *web.FixBody) (*web.FixBody, error) {
 		after := &web.FixBody{}
 		return after, cl.post(ctx, fixPath(plan.Plan)+"/withdraw", web.FixReasonBody{Reason: reason}, after)
 	})

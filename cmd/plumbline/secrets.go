@@ -24,6 +24,13 @@ func secretsOf(config *configs.Config, known ...string) (secrets, []string) {
 		all = append(all, secretsIn(s.URL.Reveal())...)
 		all = append(all, secretsIn(s.FixURL.Reveal())...)
 	}
+	for _, replicas := range config.Fixes {
+		for _, policy := range replicas {
+			if policy.Request != nil {
+				all = append(all, secretsAsked(policy.Request.URL)...)
+			}
+		}
+	}
 	for _, secret := range wholeSecrets(config) {
 		all = append(all, spellings(secret.Reveal())...)
 	}
@@ -96,6 +103,25 @@ func secretsIn(address string) []string {
 					all = append(all, spellings(value)...)
 				}
 				break
+			}
+		}
+	}
+	return all
+}
+
+// secretsAsked are the parts of a request's address whose names say that they are
+// secret, but for those that a record fills.
+func secretsAsked(address string) (all []string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil // which no template is that was taken
+	}
+	for name, values := range u.Query() {
+		name = strings.ToLower(name)
+		secret := slices.ContainsFunc([]string{"pass", "secret", "token", "api_key", "api-key", "apikey", "access_key", "signature"}, func(word string) bool { return strings.Contains(name, word) })
+		for _, value := range values {
+			if secret && !strings.Contains(value, "{") {
+				all = append(all, spellings(value)...)
 			}
 		}
 	}

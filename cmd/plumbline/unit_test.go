@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"plumbline/configs"
+	"plumbline/reconciler"
 	"plumbline/sources"
 )
 
@@ -37,6 +38,19 @@ func TestSecretsAreScrubbedInEverySpelling(t *testing.T) {
 		if got := c.scrub(row.message); got != row.want {
 			t.Errorf("%s: got %q, want %q", row.url, got, row.want)
 		}
+	}
+}
+
+// What stands in the address of a request for a fix is shown with each of them,
+// but for what its name says is secret.
+func TestSecretsInAddressesOfRequestsAreScrubbed(t *testing.T) {
+	t.Parallel()
+	c := &cli{}
+	c.keep(&configs.Config{Fixes: map[string]map[string]reconciler.Policy{"prices": {"basket": {Request: &reconciler.RequestTemplate{
+		URL: "https://basket/items/{key.id}?api_key=hunter2&token={key.id}&sortkey=name&access_token=p%40ss"}}}}})
+	said := "POST https://basket/items/7?api_key=hunter2&token=7&sortkey=name&access_token=p%40ss {key.id}"
+	if got, want := c.scrub(said), "POST https://basket/items/7?api_key=***&token=7&sortkey=name&access_token=*** {key.id}"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -281,7 +281,7 @@ func leftOut(list []web.FixLeftOutBody) string {
 // fixNext says what to do next with a plan.
 func fixNext(p *web.FixBody, dry bool) string {
 	if dry {
-		return "Nothing was kept and nothing was written.\nNext: plumbline fix plan " + ShellWord(p.Check) + " draws up the plan itself\n"
+		return "Nothing was kept and nothing was written.\nNext: the same command without --dry-run drafts the plan\n"
 	}
 	switch reconciler.PlanState(p.State) {
 	case reconciler.Draft, reconciler.Waiting:
