@@ -47,6 +47,9 @@ func (f *Fixes) edgeOf(ctx context.Context, r FixRequest) (name edgeName, err er
 		}
 		name = edgeName{found.Check, found.Replica}
 	}
+	if name.check == "" {
+		return name, &NotPossible{"say of which check, or which findings, a plan is to be"}
+	}
 	c := f.auditor.book.Load().checks[name.check]
 	if c == nil {
 		return name, &ledger.NotFoundError{What: "check", Name: name.check}

@@ -10,7 +10,7 @@ import (
 
 // Finding finds one by its id; *NotFoundError.
 func (l *Ledger) Finding(ctx context.Context, id string) (*drift.Finding, error) {
-	found, err := entriesBy(ctx, l.keys, l.read, "id", []string{id})
+	found, err := entriesBy(ctx, l.keys, l.read, "id", []string{text(id)})
 	if err != nil {
 		return nil, err
 	}

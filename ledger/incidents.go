@@ -130,7 +130,7 @@ func (l *Ledger) Incident(ctx context.Context, id string) (*alerts.Incident, err
 }
 
 func incidentRow(ctx context.Context, from querier, id string) (*alerts.Incident, error) {
-	list, err := collect(ctx, from, scanIncident, selectIncident+` WHERE id = $1`, id)
+	list, err := collect(ctx, from, scanIncident, selectIncident+` WHERE id = $1`, text(id))
 	if err != nil {
 		return nil, fmt.Errorf("read incident %s: %w", id, err)
 	}

@@ -54,7 +54,7 @@ type ItemFilter struct {
 // PlanItems lists items of a plan in its order.
 func (l *Ledger) PlanItems(ctx context.Context, plan string, f ItemFilter) ([]reconciler.Item, error) {
 	s := &statement{}
-	where := "plan = " + s.arg(plan) + " AND n > " + s.arg(f.After)
+	where := "plan = " + s.arg(text(plan)) + " AND n > " + s.arg(f.After)
 	if f.State != "" {
 		where += " AND state = " + s.arg(string(f.State))
 	}

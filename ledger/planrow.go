@@ -54,7 +54,7 @@ func scanPlan(rows *sql.Rows) (*planRow, error) {
 
 // planBy reads a plan as it is; *NotFoundError.
 func planBy(ctx context.Context, from querier, id string) (*planRow, error) {
-	list, err := collect(ctx, from, scanPlan, `SELECT `+planColumns+` FROM plans WHERE id = $1`, id)
+	list, err := collect(ctx, from, scanPlan, `SELECT `+planColumns+` FROM plans WHERE id = $1`, text(id))
 	if err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", id, err)
 	}
@@ -68,7 +68,7 @@ func planBy(ctx context.Context, from querier, id string) (*planRow, error) {
 // until it ends, and reads it. Plans are locked after edges, in the order of
 // their numbers, and before incidents. *NotFoundError.
 func (tx *Tx) lockPlan(ctx context.Context, id string) (*planRow, error) {
-	if _, err := tx.exec(ctx, `UPDATE plans SET revision = revision WHERE id = $1`, id); err != nil {
+	if _, err := tx.exec(ctx, `UPDATE plans SET revision = revision WHERE id = $1`, text(id)); err != nil {
 		return nil, fmt.Errorf("lock plan %s: %w", id, err)
 	}
 	return planBy(ctx, tx.sql, id)

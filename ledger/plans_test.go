@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"plumbline/access"
 	"plumbline/drift"
 	"plumbline/ledger"
 	"plumbline/reconciler"
@@ -231,7 +232,7 @@ func whoDraftsDoesNotApprove(t *testing.T, w *world) {
 	p := plan(items)
 	p.Needs = 2
 	must(t, w.KeepPlan(t.Context(), p, items))
-	for _, by := range []reconciler.Person{ann(), {Account: "a1", Name: "renamed"}, {Name: "Ann"}} {
+	for _, by := range []reconciler.Person{ann(), {Account: "a1", Name: "renamed"}, {Name: "Ann"}, {Name: access.CommandName("ann")}, {Name: access.TokenName("", access.CommandName("ann"))}} {
 		_, err := w.ApprovePlan(t.Context(), p.ID, p.Hash, by)
 		refusedWith(t, by.Name, err)
 	}
@@ -254,7 +255,7 @@ func whoDraftsDoesNotApprove(t *testing.T, w *world) {
 }
 
 func theConfigurationApproves(t *testing.T, w *world) {
-	w.open(1, 2)
+	w.open(1, 2, 3)
 	p := w.draft(1)
 	_, err := w.ApprovePlan(t.Context(), p.ID, p.Hash, ledger.ByConfiguration())
 	refusedWith(t, "what a person drafted", err)
@@ -266,6 +267,14 @@ func theConfigurationApproves(t *testing.T, w *world) {
 		t.Errorf("it is %s", p.State)
 	}
 	w.beginPlan(p)
+	items = []reconciler.Item{item(3)}
+	p = plan(items)
+	p.Auto, p.Needs, p.DraftedBy = true, 1, reconciler.Person{Name: drift.Plumbline}
+	must(t, w.KeepPlan(t.Context(), p, items))
+	namesake := reconciler.Person{Name: access.CommandName(drift.Plumbline)} // as the user may be called by whom it runs
+	if p = got(w.ApprovePlan(t.Context(), p.ID, p.Hash, namesake))(t); p.State != reconciler.Approved {
+		t.Errorf("what Plumbline drafted is %s after a person approved it", p.State)
+	}
 }
 
 func noApprovalNeeded(t *testing.T, w *world) {

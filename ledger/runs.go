@@ -324,7 +324,7 @@ func (l *Ledger) ResumeRun(ctx context.Context, id, actor string, jobs func(tx *
 func (l *Ledger) runID(ctx context.Context, id string) (string, error) {
 	digits, numbered := strings.CutPrefix(id, "#")
 	if !numbered {
-		return id, nil
+		return text(id), nil
 	}
 	number, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {

@@ -26,23 +26,23 @@ const (
 // was sent is sent again under its own name, by which the service knows it: at
 // least once, and once only where the service looks at the name.
 func (a *Applier) ask(ctx context.Context, p *Plan, i *Item) (ItemState, time.Duration, error) {
-	met, err := a.Edge.meet(ctx, nil, i)
-	switch {
-	case err != nil:
-		return a.unreachable(ctx, p, i, err)
-	case met.state != Pending && i.State == Doubtful && met.agree:
-		return a.applied(ctx, p, i, ItemSent, "whether the service took the request was not kept; both sides agree by now")
-	case met.state != Pending && i.State == Doubtful:
-		return a.settle(ctx, p, i, ItemFailed, "whether the service took the request was not kept, and it was not sent again: "+met.note)
-	case met.state != Pending:
-		return a.settle(ctx, p, i, met.state, met.note)
-	}
 	t := a.Edge.Policy.Request
-	again := ""
+	again, silent := "", false
 	if i.State == Doubtful {
-		again = "it was sent again under the same Idempotency-Key, since whether the service took it was not kept"
+		again, silent = "it was sent again under the same Idempotency-Key, since whether the service took it was not kept", true
 	}
 	for try := 1; ; try++ {
+		met, err := a.Edge.meet(ctx, nil, i) // before each try: what was prepared may be outdated by now
+		switch {
+		case err != nil:
+			return a.unreachable(ctx, p, i, err)
+		case met.state != Pending && i.State == Doubtful && met.agree:
+			return a.applied(ctx, p, i, ItemSent, "whether the service took the request is not known; both sides agree by now")
+		case met.state != Pending && i.State == Doubtful:
+			return a.settle(ctx, p, i, ItemFailed, "whether the service took the request is not known, and it was not sent again: "+met.note)
+		case met.state != Pending:
+			return a.settle(ctx, p, i, met.state, met.note)
+		}
 		// What is kept before each try is what a freeze stops.
 		if err := a.Journal.Intend(ctx, i, a.Now().Add(t.Timeout)); err != nil {
 			return a.notBegun(ctx, i, err)
@@ -51,6 +51,8 @@ func (a *Applier) ask(ctx context.Context, p *Plan, i *Item) (ItemState, time.Du
 		switch {
 		case answer.taken:
 			return a.applied(ctx, p, i, ItemSent, again)
+		case answer.final && silent:
+			return a.settle(ctx, p, i, ItemFailed, answer.words+"; an earlier try had no answer, and the service may have taken it all the same")
 		case answer.final:
 			return a.settle(ctx, p, i, ItemFailed, answer.words)
 		case try >= t.Tries:
@@ -58,6 +60,7 @@ func (a *Applier) ask(ctx context.Context, p *Plan, i *Item) (ItemState, time.Du
 		case answer.after > longestPause:
 			return a.settle(ctx, p, i, ItemFailed, fmt.Sprintf("%s, and it asks to be left alone for %s", answer.words, answer.after))
 		}
+		silent = silent || answer.silent
 		wait := min(firstPause<<min(try-1, 6), longestPause)
 		if answer.after >= 0 {
 			wait = answer.after
@@ -70,10 +73,11 @@ func (a *Applier) ask(ctx context.Context, p *Plan, i *Item) (ItemState, time.Du
 
 // answer is what came of one try.
 type answer struct {
-	taken bool // accepted
-	final bool // trying again would not help
-	words string
-	after time.Duration // what the service asks to wait; less than 0 where it does not say
+	taken  bool // accepted
+	final  bool // trying again would not help
+	silent bool // there was none
+	words  string
+	after  time.Duration // what the service asks to wait; less than 0 where it does not say
 }
 
 // send sends a request once. Where it is led elsewhere it does not follow.
@@ -98,7 +102,7 @@ func (a *Applier) send(ctx context.Context, t *RequestTemplate, r *PreparedReque
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return answer{words: "the service gave no answer (" + bareWords(err) + "), and may have taken it all the same", after: -1}
+		return answer{silent: true, words: "the service gave no answer (" + bareWords(err) + "), and may have taken it all the same", after: -1}
 	}
 	defer response.Body.Close()
 	// Nothing of the answer counts but its status, and it may hold anything.

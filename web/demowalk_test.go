@@ -7,17 +7,20 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
 
 	"plumbline/access"
 	"plumbline/cmd/plumbline/service"
 	"plumbline/configs"
 	"plumbline/demo"
+	"plumbline/drift"
 	"plumbline/ledger"
 	"plumbline/reconciler"
 )
@@ -201,13 +204,44 @@ func (b *tab) approve(plan string) {
 	b.shows("#live-head", "approved")
 }
 
-// apply has somebody apply the plan of a page once it is approved, and waits for its end.
-func (b *tab) apply() {
-	b.t.Helper()
+// apply has somebody apply a plan once it is approved, and waits for its end.
+func (s *demoShop) apply(b *tab, plan string) {
+	s.Helper()
 	b.await("it may be applied", "document.querySelector(\"a[href$='confirm=apply']\") !== null")
 	b.click("a[href$='confirm=apply']")
 	b.click("form[action$='/apply'] button")
+	s.eventually(plan+" ends", func() bool {
+		p, err := s.Ledger().Plan(s.Context(), plan)
+		return err == nil && (p.State == reconciler.Applied || p.State == reconciler.PartlyApplied)
+	})
 	b.await("it ended", "['applied', 'partly applied'].includes(document.querySelector('#live-head .pill').innerText.trim().toLowerCase())")
+}
+
+// becomes has somebody look at a finding once it is in a state.
+func (s *demoShop) becomes(b *tab, finding string, state drift.State) {
+	s.Helper()
+	s.eventually(finding+" "+string(state), func() bool {
+		f, err := s.Ledger().Finding(s.Context(), finding)
+		return err == nil && f.State == state
+	})
+	b.visit("/findings/" + finding)
+	b.shows("#live-head", string(state))
+}
+
+// takenBack is a finding of a plan that was undone: the one that is meant, or
+// another, where the shop's own traffic has changed that record since.
+func (s *demoShop) takenBack(undo, meant string) (finding string) {
+	s.Helper()
+	items, err := s.Ledger().PlanItems(s.Context(), undo, ledger.ItemFilter{State: reconciler.ItemApplied, Limit: 1000})
+	if err != nil || len(items) == 0 {
+		s.Fatalf("%s took nothing back: %v", undo, err)
+	}
+	for i := range items {
+		if items[i].Finding == meant {
+			return meant
+		}
+	}
+	return items[0].Finding
 }
 
 // In the demo, somebody comes from a finding to the plan that Plumbline proposes,
@@ -229,11 +263,10 @@ func TestTwoPeopleFixTheDemoAndTakeItBack(t *testing.T) {
 	anton.visit("/fixes/" + proposed + "?confirm=approve")
 	anton.keep("approve", 560)
 	anton.approve(proposed)
-	olga.apply()
+	s.apply(olga, proposed)
 	olga.await("its effect is seen", "/verified\\s+[1-9]/.test(document.querySelector('#live-progress').innerText.toLowerCase())")
 	olga.keep("applied", 1100)
-	olga.visit("/findings/" + finding)
-	olga.shows("#live-head", "resolved")
+	s.becomes(olga, finding, drift.Resolved)
 	s.eventually("the terminal tells who healed it", func() bool { return strings.Contains(s.terminal(), "by plan "+proposed) })
 
 	olga.visit("/fixes/" + proposed)
@@ -243,24 +276,31 @@ func TestTwoPeopleFixTheDemoAndTakeItBack(t *testing.T) {
 	olga.shows("#live-head", "waiting for approval")
 	olga.keep("undo", 1100)
 	anton.approve(undo)
-	olga.apply()
-	olga.visit("/findings/" + finding)
-	olga.shows("#live-head", "regressed")
+	s.apply(olga, undo)
+	finding = s.takenBack(undo, finding)
+	s.becomes(olga, finding, drift.Regressed)
 
 	olga.click("#live-fix form button")
 	again := olga.plan()
 	olga.click("form[action$='/ask'] button")
 	anton.approve(again)
-	olga.apply()
-	olga.visit("/findings/" + finding)
-	olga.shows("#live-head", "resolved")
+	s.apply(olga, again)
+	s.becomes(olga, finding, drift.Resolved)
 	olga.keep("healed", 1100)
 
-	anton.visit("/audit?object=")
+	anton.visit("/audit")
+	for _, words := range []string{"approve fix", "apply fix", "undo fix", "takes back " + proposed} {
+		anton.shows("main", strings.ToLower(words))
+	}
 	anton.keep("audit", 1200)
 	olga.clean("olga's pages")
 	anton.clean("anton's pages")
-	s.story(proposed, undo, again)
+	want := []string{"plumbline draft fix fix " + proposed, "anton approve fix fix " + proposed, "olga apply fix fix " + proposed, "plumbline ends fix " + proposed,
+		"olga undo fix fix " + undo, "olga ask approval fix " + undo, "anton approve fix fix " + undo, "olga apply fix fix " + undo, "plumbline ends fix " + undo,
+		"olga draft fix fix " + again, "olga ask approval fix " + again, "anton approve fix fix " + again, "olga apply fix fix " + again, "plumbline ends fix " + again}
+	if diff := cmp.Diff(want, s.story(proposed, undo, again)); diff != "" {
+		t.Errorf("the audit log tells another story (-want +got):\n%s", diff)
+	}
 
 	s.end()
 	if err := <-s.ended; err != nil {
@@ -273,16 +313,22 @@ func TestTwoPeopleFixTheDemoAndTakeItBack(t *testing.T) {
 	}
 }
 
-// story fails the test where the audit log does not tell who did what, in order.
-func (s *demoShop) story(proposed, undo, again string) {
+// story is what the audit log says of plans, the oldest first.
+func (s *demoShop) story(plans ...string) (lines []string) {
 	s.Helper()
-	var got []string
-	list, _, err := s.Ledger().AuditEntries(s.Context(), ledger.AuditFilter{Limit: 200})
+	list, _, err := s.Ledger().AuditEntries(s.Context(), ledger.AuditFilter{Limit: 500})
 	if err != nil {
 		s.Fatal(err)
 	}
-	for _, e := range list {
-		got = append(got, fmt.Sprintf("%+v", e))
+	for _, e := range slices.Backward(list) {
+		plan, of := strings.CutPrefix(e.Object, "fix ")
+		if !of || !slices.Contains(plans, plan) {
+			continue
+		}
+		if strings.HasPrefix(e.Action, "fix ") { // applied, or only partly where the shop was quicker
+			e.Action = "ends"
+		}
+		lines = append(lines, e.Actor+" "+e.Action+" "+e.Object)
 	}
-	s.Log(strings.Join(got, "\n"))
+	return lines
 }

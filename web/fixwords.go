@@ -137,7 +137,9 @@ func alone(actor access.Actor) bool {
 }
 
 // drafted says whether a plan was drafted by whoever asks.
-func drafted(p *reconciler.Plan, actor access.Actor) bool { return isPerson(p.DraftedBy, actor) }
+func drafted(p *reconciler.Plan, actor access.Actor) bool {
+	return !p.Auto && isPerson(p.DraftedBy, actor)
+}
 
 // isPerson says whether somebody is whoever asks, as far as can be told.
 func isPerson(p reconciler.Person, actor access.Actor) bool {
