@@ -151,7 +151,9 @@ func TestModeApplyStaysWithinTheGuards(t *testing.T) {
 	if !isRefused(err) || !strings.Contains(err.Error(), "max_share") {
 		t.Errorf("tried: %v", err)
 	}
-	until(t, "Plumbline says why it makes no plan", func() bool { return strings.Contains(log.text(), "no plan of fixes is made") && strings.Contains(log.text(), "guards=[share]") })
+	until(t, "Plumbline says why it makes no plan", func() bool {
+		return strings.Contains(log.text(), "no plan of fixes is made") && strings.Contains(log.text(), "guards=[share]")
+	})
 	if plans, _, err := w.ledger.Plans(t.Context(), ledger.PlanFilter{}); err != nil || len(plans) != 0 {
 		t.Errorf("there are %d plans, %v", len(plans), err)
 	}

@@ -98,14 +98,18 @@ func (p *plan) allowed(ctx context.Context, s *source, written []*stored, delete
 	if err != nil {
 		return fmt.Errorf("ask for our rights to %s: %w", p.title(), err)
 	}
-	for _, r := range rows {
-		right := "UPDATE (" + ident(r[0]) + ")"
-		if r[0] == "" {
-			right = "DELETE"
-		}
-		return sources.Final(fmt.Errorf("role %s may not write %s as it should; run: GRANT %s ON %s TO %s", r[1], p.title(), right, p.from, ident(r[1])))
+	if len(rows) == 0 {
+		return nil
 	}
-	return nil
+	rights := make([]string, len(rows))
+	for i, r := range rows {
+		rights[i] = "UPDATE (" + ident(r[0]) + ")"
+		if r[0] == "" {
+			rights[i] = "DELETE"
+		}
+	}
+	role := rows[0][1]
+	return sources.Final(fmt.Errorf("role %s may not write %s as it should; run: GRANT %s ON %s TO %s", role, p.title(), strings.Join(rights, ", "), p.from, ident(role)))
 }
 
 // touched gathers hazards of a write.

@@ -49,7 +49,11 @@ func (l locking) mayWrite(schema string) error {
 // and commits where do says so. certain: whatever err is, nothing was changed
 // unless err is nil.
 func (o *opened) locked(ctx context.Context, do func(locking) (commit bool, err error)) (certain bool, err error) {
-	conn, err := o.writing.Conn(ctx)
+	var conn *sql.Conn
+	err = patiently(ctx, func() (err error) { // a new connection reads the schema, too
+		conn, err = o.writing.Conn(ctx)
+		return err
+	})
 	if err != nil {
 		return true, err
 	}
