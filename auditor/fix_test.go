@@ -246,7 +246,7 @@ func TestFixesWithoutAService(t *testing.T) {
 		t.Errorf("the replica holds %v", prices)
 	}
 	for name, r := range map[string]auditor.FixRequest{
-		"no such check": {Check: "others"}, "no such replica": {Check: "products", Replica: "others"}, "no such finding": {Findings: []string{"F-none"}},
+		"nothing said": {}, "no such check": {Check: "others"}, "no such replica": {Check: "products", Replica: "others"}, "no such finding": {Findings: []string{"F-none"}},
 		"two ways at once": {Check: "products", Key: "1", Pattern: "x"}, "a key that is none": {Check: "products", Key: "x"},
 		"a key that is well": {Check: "products", Key: "3"}, "no such pattern": {Check: "products", Pattern: "none"},
 	} {

@@ -81,8 +81,8 @@ func (f *Fixes) turn(ctx context.Context, b *book, edge ledger.EdgeFacts, id str
 	if err != nil {
 		return false, 0, err
 	}
-	journal := a.ledger.FixJournal()
-	if why := f.outlived(e, p); why != "" {
+	journal, outlived := a.ledger.FixJournal(), f.outlived(e, p)
+	if why := outlived; why != "" {
 		if p.By != reconciler.Write {
 			return false, 0, &reconciler.Refusal{Plan: id, Why: why}
 		}
@@ -111,7 +111,7 @@ func (f *Fixes) turn(ctx context.Context, b *book, edge ledger.EdgeFacts, id str
 	case err != nil || !done:
 		return false, wait, err
 	}
-	if over, err = f.end(ctx, id); over {
+	if over, err = f.end(ctx, id, outlived); over {
 		return true, 0, err
 	}
 	return false, endPause, err
@@ -168,9 +168,9 @@ func turnOf(ctx context.Context, b *book) (context.Context, context.CancelFunc) 
 
 // end gives a plan its last word; over is false while an item of it is doubtful,
 // or somebody holds one.
-func (f *Fixes) end(ctx context.Context, id string) (over bool, err error) {
+func (f *Fixes) end(ctx context.Context, id, why string) (over bool, err error) {
 	a := f.auditor
-	p, err := a.ledger.EndPlan(ctx, id)
+	p, err := a.ledger.EndPlanBecause(ctx, id, why)
 	if err != nil || p.State == reconciler.Applying {
 		return false, err
 	}
@@ -206,7 +206,7 @@ func (f *Fixes) abandon(ctx context.Context, id, why string) (over bool, err err
 			return false, err
 		}
 		if i == nil {
-			return f.end(ctx, id)
+			return f.end(ctx, id, why)
 		}
 		i.Note = "whether it was written nobody can say: " + why
 		if err := journal.Settle(ctx, i, reconciler.ItemFailed); err != nil {

@@ -106,7 +106,7 @@ func (a *Auditor) fixEnds(ctx context.Context, edge ledger.EdgeFacts, job *river
 	}
 	a.breakdown(err, &ledger.Run{Check: edge.Check.Name, Replica: replicaOf(edge)})
 	a.log.Error("a plan of fixes could not be applied to its end", "plan", job.Args.Plan, "check", edge.Check.Name, "replica", replicaOf(edge), "error", drift.Keyless(a.shown(edge, err)))
-	if over, err = a.fixes.end(ctx, job.Args.Plan); err == nil && !over {
+	if over, err = a.fixes.end(ctx, job.Args.Plan, ""); err == nil && !over {
 		return again(stuckPause) // what is doubtful is looked at as soon as it can be
 	}
 	return err

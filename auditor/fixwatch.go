@@ -171,6 +171,9 @@ func (f *Fixes) due(ctx context.Context, name edgeName) (bool, error) {
 		return true, nil
 	}
 	p, now := plans[0], a.now() // the newest
+	if outdated, err := f.outdate(ctx, name, plans); err != nil || outdated {
+		return outdated, err
+	}
 	switch applies := a.book.Load().policy(name.check, name.replica).Mode == reconciler.ModeApply; {
 	case applies && (p.State == reconciler.Draft || p.State == reconciler.Approved): // whoever drafted it was ended half way
 		return true, nil
@@ -186,7 +189,25 @@ func (f *Fixes) due(ctx context.Context, name edgeName) (bool, error) {
 	case p.State == reconciler.Expired:
 		return true, nil
 	}
-	return now.Sub(p.EndedAt) >= draftAgain, nil
+	return p.BegunAt.IsZero() || now.Sub(p.EndedAt) >= draftAgain, nil // what was outdated is drafted again at once
+}
+
+// outdate ends what waits of a check that was changed since, and keeps what it is
+// about from another plan.
+func (f *Fixes) outdate(ctx context.Context, name edgeName, plans []*reconciler.Plan) (outdated bool, err error) {
+	c := f.auditor.book.Load().checks[name.check]
+	for _, p := range plans {
+		if c == nil || !p.State.Live() || p.State == reconciler.Applying || p.CheckHash == c.FixHash {
+			continue
+		}
+		ended, err := f.auditor.ledger.OutdatePlan(ctx, p.ID, c.FixHash)
+		var refused *reconciler.Refusal
+		if err != nil && !errors.As(err, &refused) { // it had its end already
+			return outdated, err
+		}
+		outdated = outdated || err == nil && !ended.State.Live()
+	}
+	return outdated, nil
 }
 
 // workPropose drafts a plan of what is open of an edge and no other plan is

@@ -43,3 +43,26 @@ func TestWhatDriftsSinceIsProposedBesideWhatWaits(t *testing.T) {
 		}
 	}
 }
+
+// What waits of a check that was changed makes way: who then says that Plumbline
+// may apply waits for no plan that could not be begun.
+func TestWhatWaitsOfAChangedCheckMakesWay(t *testing.T) {
+	t.Parallel()
+	w := newFixWorld(t, "sqlite", proposing(), 2)
+	a, _ := w.start(t)
+	runNow(t, a, w.ledger, "products")
+	waits := w.auto(t, 0, reconciler.Waiting)
+	w.policy.Mode, w.policy.Approvals = reconciler.ModeApply, 0
+	o := w.options()
+	must(t, a.Reload(t.Context(), o.Checks, "two", o.Readers))
+	w.later(30 * time.Second)
+	runNow(t, a, w.ledger, "products")
+	if p := w.auto(t, waits.Number, reconciler.Applied); p.Items() != 2 {
+		t.Errorf("%s has %d records", p.ID, p.Items())
+	}
+	waits, err := w.ledger.Plan(t.Context(), waits.ID)
+	must(t, err)
+	if waits.State != reconciler.Stale || waits.Reason == "" {
+		t.Errorf("%s is %s: %s", waits.ID, waits.State, waits.Reason)
+	}
+}

@@ -18,7 +18,7 @@ func fix() *record {
 			value: word([]string{string(reconciler.Write), string(reconciler.Request)}, "event", "outbox")},
 		{name: "allow", doc: "What a fix may do, and what it may touch besides its record. Default [update].",
 			value: list{of: word(allowed()), words: "a list such as [update]", few: "is empty: name what a fix may do, or write mode: off"}},
-		{name: "max_records", doc: "How many records one plan may touch.", standard: "100", value: integer(1, 1_000_000)},
+		{name: "max_records", doc: "How many records one plan may touch. A plan is drafted within a minute.", standard: "100", value: integer(1, 10_000)},
 		{name: "max_share", doc: "The share of the compared records that may differ for a plan to be made at all.", standard: "20%", value: percent()},
 		{name: "approvals", doc: "How many people, none of them the one who drafted it, approve a plan before it is applied; 0 lets whoever may approve apply at once.",
 			standard: "1", value: integer(0, 5)},

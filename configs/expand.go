@@ -69,7 +69,7 @@ func (r *reader) lookUp(n *node, reference string) (string, *Problem) {
 	}
 	value, set := r.env(name)
 	switch {
-	case hasFallback && value == "":
+	case hasFallback && (!set || value == ""):
 		return fallback, nil
 	case !set:
 		return refuse("environment variable %s is not set: set it, or give a default with ${%[1]s:-…}", shorten(name))

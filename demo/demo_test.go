@@ -28,7 +28,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func serveOn(started func(Service)) func(context.Context, string, string, func(ledger.Change)) (Service, error) {
 	return func(ctx context.Context, path, dir string, watch func(ledger.Change)) (Service, error) {
 		load := func() (*configs.Config, error) {
-			return configs.Load(path, func(name string) (string, bool) { return dir, name == "SHOP_DIR" }, os.ReadFile)
+			return configs.Load(path, func(name string) (string, bool) {
+				value, known := map[string]string{"SHOP_DIR": dir}[name]
+				return value, known
+			}, os.ReadFile)
 		}
 		config, err := load()
 		if err != nil {
@@ -138,12 +141,12 @@ func TestShowsWhatDriftsAndNothingElse(t *testing.T) {
 	})
 	r, err := run(t.Context(), &out, Options{Dir: dir + "/shop", Seed: seed, Duration: 58 * time.Second, Serve: serve})
 	enough()
+	if err != nil {
+		t.Fatalf("seed %d: %v\n%s", seed, err, out.String())
+	}
 	<-looked
 	http.DefaultClient.CloseIdleConnections()
 	t.Logf("seed %d; seen after %+v\n%s", seed, seen, out.String())
-	if err != nil {
-		t.Fatal(err)
-	}
 	if seen.confirmed == 0 || seen.cleared == 0 || seen.resolved == 0 || seen.down == 0 {
 		t.Errorf("the API did not show all within a minute: %+v, last error %v", seen, seenErr)
 	}

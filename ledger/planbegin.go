@@ -106,6 +106,18 @@ func (l *Ledger) begin(ctx context.Context, tx *Tx, p *planRow, checkHash string
 	return nil, tx.attestFix(ctx, "apply fix", &p.Plan, detail)
 }
 
+// OutdatePlan ends a plan that was not begun, and is of another check, or of another
+// way to fix it, than checkHash is of: it could be approved, and then not begun.
+func (l *Ledger) OutdatePlan(ctx context.Context, id, checkHash string) (*reconciler.Plan, error) {
+	return l.act(ctx, "outdate", id, "", func(tx *Tx, p *planRow) error {
+		refused, err := l.outdated(ctx, tx, p, checkHash)
+		if err != nil || refused == nil {
+			return err
+		}
+		return tx.attestFix(ctx, "fix ended", &p.Plan, refused.Why)
+	})
+}
+
 // outdated ends a plan whose check was changed since it was drafted.
 func (l *Ledger) outdated(ctx context.Context, tx *Tx, p *planRow, checkHash string) (*reconciler.Refusal, error) {
 	if p.CheckHash == checkHash {

@@ -14,7 +14,13 @@ import (
 // EndPlan ends the applying of a plan with what its items came to, and gives back
 // the findings of those that were not applied. A plan of which an item is doubtful,
 // or held by somebody, is not at its end: it is returned as it is, still applying.
-func (l *Ledger) EndPlan(ctx context.Context, id string) (after *reconciler.Plan, err error) {
+func (l *Ledger) EndPlan(ctx context.Context, id string) (*reconciler.Plan, error) {
+	return l.EndPlanBecause(ctx, id, "")
+}
+
+// EndPlanBecause is EndPlan of a plan that is not gone on with though items of it
+// are left, and why; "" is one that may be gone on with.
+func (l *Ledger) EndPlanBecause(ctx context.Context, id, why string) (after *reconciler.Plan, err error) {
 	err = l.InTx(ctx, func(tx *Tx) error {
 		known, err := planBy(ctx, tx.sql, id)
 		if err != nil {
@@ -35,7 +41,7 @@ func (l *Ledger) EndPlan(ctx context.Context, id string) (after *reconciler.Plan
 				return err
 			}
 			if waits == 0 {
-				if err := l.endApplying(ctx, tx, p, ""); err != nil {
+				if err := l.endApplying(ctx, tx, p, because(p, why)); err != nil {
 					return err
 				}
 			}
@@ -50,6 +56,14 @@ func (l *Ledger) EndPlan(ctx context.Context, id string) (after *reconciler.Plan
 		return nil, fmt.Errorf("end plan %s: %w", id, err)
 	}
 	return after, nil
+}
+
+// because is why a plan ended with items left; "" where none is, or it may be gone on with.
+func because(p *planRow, why string) string {
+	if why == "" || p.Counts[reconciler.Pending] == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: draft a plan of the %d that are left", why, p.Counts[reconciler.Pending])
 }
 
 // disown ends the applying of a plan that is not what was approved any more.
