@@ -180,3 +180,41 @@ func (l *Ledger) ExpirePlans(ctx context.Context, now time.Time) (n int, err err
 	}
 	return n, nil
 }
+
+// EndNeedless ends what Plumbline itself drafted and nobody began, where all that
+// it is about was resolved meanwhile, and returns how many.
+func (l *Ledger) EndNeedless(ctx context.Context) (n int, err error) {
+	const needless = ` FROM plans p WHERE p.auto AND p.state IN ('draft', 'waiting for approval', 'approved')
+		AND NOT EXISTS (SELECT 1 FROM plan_items i JOIN findings f ON f.id = i.finding WHERE i.plan = p.id AND f.state <> 'resolved')`
+	ids, err := collect(ctx, l.read, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) }, `SELECT p.id`+needless+` ORDER BY p.number`)
+	if err != nil {
+		return 0, fmt.Errorf("look for plans that nobody needs: %w", err)
+	}
+	for _, id := range ids {
+		ended := false
+		err := l.InTx(ctx, func(tx *Tx) error {
+			ended = false
+			p, err := tx.lockPlan(ctx, id)
+			if err != nil {
+				return err
+			}
+			var still int64
+			if err := tx.sql.QueryRowContext(ctx, `SELECT COUNT(*)`+needless+` AND p.id = $1`, id).Scan(&still); err != nil || still == 0 {
+				return err
+			}
+			to, ok := reconciler.Next(p.State, reconciler.EventOutdate)
+			if !ok {
+				return nil
+			}
+			ended = true
+			return tx.end(ctx, p, to, "all that it is about agrees by now")
+		})
+		if err != nil {
+			return n, fmt.Errorf("end plan %s, which nobody needs: %w", id, err)
+		}
+		if ended {
+			n++
+		}
+	}
+	return n, nil
+}

@@ -41,6 +41,7 @@ func TestFixes(t *testing.T) {
 				{"plans are taken back", plansAreTakenBack},
 				{"what was taken back is left alone", whatWasTakenBackIsLeftAlone},
 				{"plumbline drafts one plan for a finding", oneAutomaticPlan},
+				{"what plumbline drafted ends with its findings", needlessPlans},
 				{"images are pruned before plans", imagesArePruned},
 				{"the log tells what fixes did", theLogTellsOfFixes},
 				{"plans are listed", plansAreListed},

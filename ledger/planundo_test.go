@@ -220,3 +220,23 @@ ann: withdraw fix fix P-2: ok`
 		t.Errorf("%d entries hold a value", n)
 	}
 }
+
+func needlessPlans(t *testing.T, w *world) {
+	w.open(1, 2, 3)
+	own := []reconciler.Item{item(1), item(2)}
+	p := plan(own)
+	p.Auto, p.State, p.DraftedBy = true, reconciler.Waiting, reconciler.Person{Name: drift.Plumbline}
+	must(t, w.KeepPlan(t.Context(), p, own))
+	somebodys := w.draft(3)
+	w.heal(1, 3)
+	if n := got(w.EndNeedless(t.Context()))(t); n != 0 || w.planNow(p).State != reconciler.Waiting {
+		t.Errorf("%d ended though one of two findings is open", n)
+	}
+	w.heal(2)
+	if n := got(w.EndNeedless(t.Context()))(t); n != 1 || w.planNow(p).State != reconciler.Stale || w.planNow(p).Reason == "" {
+		t.Errorf("%d ended, it is %s", n, w.planNow(p).State)
+	}
+	if s := w.planNow(somebodys).State; s != reconciler.Draft {
+		t.Errorf("what a person drafted is %s", s)
+	}
+}
