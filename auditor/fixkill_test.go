@@ -18,7 +18,7 @@ import (
 // none is written twice, and the rest is gone on with.
 func TestFixesSurviveBeingKilled(t *testing.T) {
 	t.Parallel()
-	killFixers(t, 25, 2*time.Minute)
+	killFixers(t, 12, 2*time.Minute)
 }
 
 func TestSoakFixesSurviveBeingKilled(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"plumbline/sources"
 	"plumbline/sources/sourcetest"
@@ -46,8 +47,12 @@ func writerHarness(t *testing.T, mode string) sourcetest.WriterHarness {
 			run(t, db, "DELETE FROM "+quoted(d.Name)+" WHERE n = ?", n)
 		},
 		Count: func(d *sources.Dataset, column string, n int64) error {
-			_, err := db.Exec("UPDATE "+quoted(d.Name)+" SET "+quoted(column)+" = "+quoted(column)+" + 1 WHERE n = ?", n)
-			return err
+			for began := time.Now(); ; { // SQLite's lock is not fair to who waits for it
+				_, err := db.Exec("UPDATE "+quoted(d.Name)+" SET "+quoted(column)+" = "+quoted(column)+" + 1 WHERE n = ?", n)
+				if err == nil || !strings.Contains(err.Error(), "SQLITE_BUSY") || time.Since(began) > 2*time.Minute {
+					return err
+				}
+			}
 		},
 		Dump: func(t testing.TB, d *sources.Dataset) map[int64]string { return dump(t, db, d.Name) },
 		Hold: func(t testing.TB, _ *sources.Dataset, _ int64) func() {
