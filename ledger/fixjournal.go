@@ -98,19 +98,25 @@ func (j fixJournal) Intend(ctx context.Context, i *reconciler.Item, until time.T
 }
 
 // Settle keeps what became of an item, on the disk, with its Note and Now. One that
-// was applied, or sent, and whose finding was resolved meanwhile, is verified.
+// was applied, or sent, and whose finding was resolved meanwhile, is verified. One
+// that was not written of a plan that was withdrawn meanwhile is not touched again.
 func (j fixJournal) Settle(ctx context.Context, i *reconciler.Item, state reconciler.ItemState) error {
 	if state == reconciler.Doubtful {
 		return fmt.Errorf("item %d of %s cannot come to be doubtful but by an intent", i.N, i.Plan)
 	}
 	var to reconciler.ItemState
 	var ended time.Time
+	var note string
 	err := j.ledger.InDurableTx(ctx, func(tx *Tx) error {
 		p, err := tx.lockPlan(ctx, i.Plan)
 		if err != nil {
 			return err
 		}
-		if to, ended = state, timeOf(millis(tx.now())); state == reconciler.Pending {
+		to, ended, note = state, timeOf(millis(tx.now())), i.Note
+		switch {
+		case state == reconciler.Pending && p.Reason != "": // only a plan that was withdrawn has one while it is applied
+			to, note = reconciler.ItemFailed, untouched(p.Reason)
+		case state == reconciler.Pending:
 			ended = timeOf(0)
 		}
 		if p.Undoes == "" && (state == reconciler.ItemApplied || state == reconciler.ItemSent) {
@@ -124,12 +130,12 @@ func (j fixJournal) Settle(ctx context.Context, i *reconciler.Item, state reconc
 		if err != nil {
 			return err
 		}
-		return tx.moveItem(ctx, p, i, `state = $4, ended_at = $5, note = $6, now_fields = $7, held_until = 0`, ``, to, string(to), millis(ended), text(i.Note), now)
+		return tx.moveItem(ctx, p, i, `state = $4, ended_at = $5, note = $6, now_fields = $7, held_until = 0`, ``, to, string(to), millis(ended), text(note), now)
 	})
 	if err != nil {
 		return fmt.Errorf("keep that item %d of %s is %s: %w", i.N, i.Plan, state, err)
 	}
-	i.State, i.EndedAt = to, ended
+	i.State, i.EndedAt, i.Note = to, ended, note
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -83,6 +84,7 @@ func (l *Ledger) endApplying(ctx context.Context, tx *Tx, p *planRow, reason str
 	if err := tx.count(ctx, p); err != nil {
 		return err
 	}
+	reason = cmp.Or(reason, p.Reason) // of one that was withdrawn while a record was doubtful
 	to, ok := reconciler.Next(p.State, reconciler.Ended(reconciler.Outcome(p.Counts)))
 	if !ok {
 		return fmt.Errorf("plan %s is %s: it is not being applied", p.ID, p.State)

@@ -27,7 +27,7 @@ func (l *Ledger) stopPlan(ctx context.Context, id, words string) (after *reconci
 			return impossible(&p.Plan, "it has ended by now")
 		}
 		left, err := tx.exec(ctx, `UPDATE plan_items SET state = 'failed', ended_at = $1, note = $2, held_until = 0 WHERE plan = $3 AND state = 'pending'`,
-			millis(tx.now()), text("not touched: "+words), id)
+			millis(tx.now()), text(untouched(words)), id)
 		if err != nil {
 			return fmt.Errorf("leave the rest of %s: %w", id, err)
 		}
@@ -57,3 +57,6 @@ func (l *Ledger) stopPlan(ctx context.Context, id, words string) (after *reconci
 	}
 	return after, nil
 }
+
+// untouched is the note of an item that was not come to before its plan was withdrawn.
+func untouched(words string) string { return "not touched: " + words }

@@ -67,6 +67,19 @@ func TestWithdrawingStopsWhatIsBeingApplied(t *testing.T) {
 				_, _, err := w.BeginPlan(t.Context(), q.ID, "another", checkHash, ann(), noJobs)
 				return err
 			}())
+			w.open(5, 6)
+			r := w.applying(5, 6)
+			got2(w.ClaimPlan(t.Context(), r.ID, "worker"))(t)
+			doubtful = w.claimItem(r, "worker")
+			must(t, journal.Intend(t.Context(), doubtful, w.clock.now().Add(15*time.Second)))
+			got(w.WithdrawPlan(t.Context(), r.ID, "", eve()))(t)
+			must(t, journal.Settle(t.Context(), doubtful, reconciler.Pending)) // it turned out not to be written
+			if i, err := journal.ClaimItem(t.Context(), r.ID, "worker", time.Minute); i != nil || err != nil {
+				t.Errorf("%+v is to be worked on though the plan was withdrawn, %v", i, err)
+			}
+			if r = got(w.EndPlan(t.Context(), r.ID))(t); r.State != reconciler.Failed || !strings.Contains(r.Reason, "withdrawn by eve") || r.Counts[reconciler.ItemFailed] != 2 {
+				t.Errorf("it came to %s, %q, with %v", r.State, r.Reason, r.Counts)
+			}
 			w.recount()
 			w.countsHold()
 		})
