@@ -78,14 +78,7 @@ func (l *Ledger) Unseen(ctx context.Context, before time.Time, limit int) ([]rec
 // and notes why. An item that was seen meanwhile is left as it is.
 func (l *Ledger) GiveUpSeeing(ctx context.Context, plan string, n int, note string) error {
 	err := l.InTx(ctx, func(tx *Tx) error {
-		known, err := planBy(ctx, tx.sql, plan)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.lockEdge(ctx, known.Check, known.Replica); err != nil {
-			return err
-		}
-		p, err := tx.lockPlan(ctx, plan)
+		p, err := tx.lockWithEdge(ctx, plan)
 		if err != nil {
 			return err
 		}

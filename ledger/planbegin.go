@@ -20,14 +20,7 @@ func (l *Ledger) BeginPlan(ctx context.Context, id, hash, checkHash string, by r
 	var refused *reconciler.Refusal
 	err = l.InTx(ctx, func(tx *Tx) error {
 		refused, begun = nil, false
-		known, err := planBy(ctx, tx.sql, id)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.lockEdge(ctx, known.Check, known.Replica); err != nil {
-			return err
-		}
-		p, err := tx.lockPlan(ctx, id)
+		p, err := tx.lockWithEdge(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -285,14 +278,7 @@ func (l *Ledger) ClaimPlan(ctx context.Context, id, worker string) (after *recon
 	var refused *reconciler.Refusal
 	err = l.InTx(ctx, func(tx *Tx) error {
 		refused = nil
-		known, err := planBy(ctx, tx.sql, id)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.lockEdge(ctx, known.Check, known.Replica); err != nil {
-			return err
-		}
-		p, err := tx.lockPlan(ctx, id)
+		p, err := tx.lockWithEdge(ctx, id)
 		if err != nil {
 			return err
 		}

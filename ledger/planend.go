@@ -23,14 +23,7 @@ func (l *Ledger) EndPlan(ctx context.Context, id string) (*reconciler.Plan, erro
 // are left, and why; "" is one that may be gone on with.
 func (l *Ledger) EndPlanBecause(ctx context.Context, id, why string) (after *reconciler.Plan, err error) {
 	err = l.InTx(ctx, func(tx *Tx) error {
-		known, err := planBy(ctx, tx.sql, id)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.lockEdge(ctx, known.Check, known.Replica); err != nil {
-			return err
-		}
-		p, err := tx.lockPlan(ctx, id)
+		p, err := tx.lockWithEdge(ctx, id)
 		if err != nil {
 			return err
 		}

@@ -74,6 +74,19 @@ func (tx *Tx) lockPlan(ctx context.Context, id string) (*planRow, error) {
 	return planBy(ctx, tx.sql, id)
 }
 
+// lockWithEdge locks a plan's edge, whose findings are to change with it, and then
+// the plan. *NotFoundError.
+func (tx *Tx) lockWithEdge(ctx context.Context, id string) (*planRow, error) {
+	known, err := planBy(ctx, tx.sql, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.lockEdge(ctx, known.Check, known.Replica); err != nil {
+		return nil, err
+	}
+	return tx.lockPlan(ctx, id)
+}
+
 // insertPlan keeps a new plan, but for its items.
 func (tx *Tx) insertPlan(ctx context.Context, p *planRow) error {
 	counts, err := document(p.Counts)

@@ -12,14 +12,7 @@ import (
 // an item is doubtful, once that is found out.
 func (l *Ledger) stopPlan(ctx context.Context, id, words string) (after *reconciler.Plan, err error) {
 	err = l.InTx(ctx, func(tx *Tx) error {
-		known, err := planBy(ctx, tx.sql, id)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.lockEdge(ctx, known.Check, known.Replica); err != nil {
-			return err
-		}
-		p, err := tx.lockPlan(ctx, id)
+		p, err := tx.lockWithEdge(ctx, id)
 		if err != nil {
 			return err
 		}
