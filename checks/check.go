@@ -17,6 +17,8 @@ type Check struct {
 	Edges       []Edge
 	// AllowEmpty: an owner without records is a fact, not a fault.
 	AllowEmpty bool
+	// Sample says which records a run compares; the zero Sample is all of them.
+	Sample Sample
 	// Findings bounds how many differences a run keeps; all are counted.
 	Findings int
 }

@@ -18,6 +18,10 @@ type Limits struct {
 	PageRecords int
 	// RecordsPerSecond bounds reading over all pages; 0 means no bound.
 	RecordsPerSecond int
+	// MaxLag and MaxActive are the replication lag and the number of others' active
+	// statements beyond which reading waits; 0 is off.
+	MaxLag    time.Duration
+	MaxActive int
 	// Statement is the store's own statement timeout; a read is given up a little later. 0 means 30 s.
 	Statement time.Duration
 	// Attempts is how often a failed read is tried in all; 0 means 6.
@@ -45,28 +49,31 @@ func (l Limits) withDefaults() Limits {
 // Wait is a pause a Reader made, and why.
 type Wait struct {
 	Source string
-	Cause  string // WaitRate or WaitRetry
+	Cause  string // one of the causes below
 	Reason string // in words, which may be a store's own
 	For    time.Duration
 }
 
 // The causes of a Wait.
 const (
-	WaitRate  = "rate"  // as many records a second as are allowed were read
-	WaitRetry = "retry" // a read failed and is tried again
+	WaitRate    = "rate"    // as many records a second as are allowed were read
+	WaitRetry   = "retry"   // a read failed and is tried again
+	WaitLag     = "lag"     // replication is further behind than Limits.MaxLag
+	WaitActive  = "active"  // more statements of others are active than Limits.MaxActive
+	WaitCircuit = "circuit" // the source failed so often that it is left alone for a while
 )
 
 // Query is one thing that a store was asked, and how it went.
 type Query struct {
 	Source string
-	Op     string // scan | lookup | describe | count | split | explain | probe | preflight | look | write
+	Op     string // scan | lookup | describe | count | split | sample | recent | gauge | schema | explain | probe | preflight | look | write
 	Took   time.Duration
 	Err    error
 }
 
 // Capabilities say what an adapter offers beyond Lookup.
 type Capabilities struct {
-	Scan, Split, Count, Describe, Explain, Probe, Write bool
+	Scan, Split, Count, Describe, Explain, Probe, Write, Sample, Recent, Gauge, Shape bool
 }
 
 // Reader stands around an adapter and gives every read what it must have: pages
@@ -129,6 +136,10 @@ func (r *Reader) Capabilities() (c Capabilities) {
 	_, c.Explain = r.source.(Explainer)
 	_, c.Probe = r.source.(Prober)
 	_, c.Write = r.source.(Writer)
+	_, c.Sample = r.source.(Sampler)
+	_, c.Recent = r.source.(Recenter)
+	_, c.Gauge = r.source.(Gauger)
+	_, c.Shape = r.source.(Shaper)
 	return c
 }
 

@@ -56,7 +56,7 @@ type Harness struct {
 // Ability is something the suite asks for unless Harness.Cannot says why not.
 type Ability string
 
-// The abilities. The first seven are the optional interfaces.
+// The abilities. The first eleven are the optional interfaces.
 const (
 	CannotScan     Ability = "scan"
 	CannotSplit    Ability = "split"
@@ -65,6 +65,10 @@ const (
 	CannotExplain  Ability = "explain"
 	CannotProbe    Ability = "probe"
 	CannotWrite    Ability = "write" // what can is put to the proof by RunWriter
+	CannotSample   Ability = "draw keys at random"
+	CannotRecent   Ability = "find what changed last"
+	CannotGauge    Ability = "say how busy the store is"
+	CannotShape    Ability = "say the shape of a dataset"
 
 	CannotDeliverRaw    Ability = "deliver raw pages"
 	CannotTryToWrite    Ability = "try to write while reading"

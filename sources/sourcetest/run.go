@@ -200,7 +200,8 @@ func clip(text string) string {
 func (s *suite) testOffers(t *testing.T) {
 	offered := sources.NewReader(s.Adapter, s.source, sources.Limits{}, nil).Capabilities()
 	for ability, offers := range map[Ability]bool{CannotScan: offered.Scan, CannotSplit: offered.Split, CannotCount: offered.Count,
-		CannotDescribe: offered.Describe, CannotExplain: offered.Explain, CannotProbe: offered.Probe, CannotWrite: offered.Write} {
+		CannotDescribe: offered.Describe, CannotExplain: offered.Explain, CannotProbe: offered.Probe, CannotWrite: offered.Write,
+		CannotSample: offered.Sample, CannotRecent: offered.Recent, CannotGauge: offered.Gauge, CannotShape: offered.Shape} {
 		denied := s.Cannot[ability] != ""
 		switch {
 		case offers && denied:
