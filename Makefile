@@ -36,6 +36,6 @@ lint: assets ## check format, vet and staticcheck
 	$(GO) run $(STATICCHECK) ./...
 
 bench: build ## measure against the stores' own speed, in turn in one run
-	$(SERVERS) -only postgres -- $(GO) run ./bench
+	$(SERVERS) -only postgres,mongodb,mysql -- $(GO) run ./bench
 
 ci: lint test build ## what must pass before a change lands

@@ -13,6 +13,9 @@ type Kind string
 const (
 	Drift Kind = "drift"        // findings are open
 	Blind Kind = "cannot check" // nothing can be said about the data
+	// Schema: a store keeps what is compared in another shape than it did, so that
+	// nothing is compared.
+	Schema Kind = "schema"
 )
 
 // State is where an incident is.
@@ -124,12 +127,18 @@ type EdgeFacts struct {
 	Cause string `json:"cause"`
 	// Stale: no run has succeeded for too long.
 	Stale bool `json:"stale"`
+	// Schema says in words what changed of how the stores keep the data, so that
+	// nothing is compared: names of fields and types, and no value. SchemaSince is
+	// when that was first found.
+	Schema      []string  `json:"schema,omitempty"`
+	SchemaSince time.Time `json:"schema_since,omitzero"`
 }
 
 // Blind says whether nothing can be said of the edge, and why is known: a run
-// failed, or none has succeeded for too long.
+// failed, or none has succeeded for too long. A schema that changed has an
+// incident of its own, and there is one for each cause.
 func (e *EdgeFacts) Blind() bool {
-	return e.Stale || e.Consistency == drift.Unknown && e.Cause != ""
+	return len(e.Schema) == 0 && (e.Stale || e.Consistency == drift.Unknown && e.Cause != "")
 }
 
 // Share is the share of the compared records that differ, at most 1.

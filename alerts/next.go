@@ -87,16 +87,22 @@ func Next(before *Incident, f Facts, kind Kind, p Policy, m *Mute, now time.Time
 
 // opens says whether there is enough to be told of.
 func opens(kind Kind, f *Facts, p *Policy) bool {
-	if kind == Blind {
+	switch kind {
+	case Blind:
 		return slices.ContainsFunc(f.Edges, func(e EdgeFacts) bool { return e.Blind() })
+	case Schema:
+		return slices.ContainsFunc(f.Edges, func(e EdgeFacts) bool { return len(e.Schema) > 0 })
 	}
 	return f.Loud > 0 && p.Above(f)
 }
 
 // present says whether anything is left of what an incident is about.
 func present(kind Kind, f *Facts) bool {
-	if kind == Blind {
-		return slices.ContainsFunc(f.Edges, func(e EdgeFacts) bool { return e.Stale || e.Consistency == drift.Unknown })
+	switch kind {
+	case Blind:
+		return slices.ContainsFunc(f.Edges, func(e EdgeFacts) bool { return len(e.Schema) == 0 && (e.Stale || e.Consistency == drift.Unknown) })
+	case Schema:
+		return opens(kind, f, nil)
 	}
 	return f.Counted > 0 || f.Omitted > 0
 }
@@ -151,7 +157,12 @@ func (i *Incident) resolution(now time.Time) string {
 	if len(f.Edges) == 0 {
 		return "the check is not configured any more"
 	}
-	if i.Kind == Blind {
+	switch {
+	case i.Kind == Schema:
+		return "the two sides can be compared again" + i.lasted(now)
+	case i.Kind == Blind && opens(Schema, f, nil):
+		return "the stores answer; what keeps the check from being judged is that a schema changed"
+	case i.Kind == Blind:
 		return "the check can be judged again" + i.lasted(now)
 	}
 	synced := f.Healed + f.Fixed
@@ -224,15 +235,15 @@ func findings(n int64) string {
 // sameTold says whether two facts are told in the same words.
 func sameTold(kind Kind, a, b *Facts) bool {
 	edge := func(x, y EdgeFacts) bool {
-		if x.Replica != y.Replica || x.Consistency != y.Consistency || x.Cause != y.Cause || x.Stale != y.Stale {
+		if x.Replica != y.Replica || x.Consistency != y.Consistency || x.Cause != y.Cause || x.Stale != y.Stale || !slices.Equal(x.Schema, y.Schema) {
 			return false
 		}
-		return x.Findings == y.Findings && permille(x.Coverage) == permille(y.Coverage) || kind == Blind
+		return x.Findings == y.Findings && permille(x.Coverage) == permille(y.Coverage) || kind != Drift
 	}
 	if !slices.EqualFunc(a.Edges, b.Edges, edge) {
 		return false
 	}
-	return kind == Blind || sameFixes(a, b) && a.Counted == b.Counted && a.Loud == b.Loud && a.Accepted == b.Accepted && a.Omitted == b.Omitted &&
+	return kind != Drift || sameFixes(a, b) && a.Counted == b.Counted && a.Loud == b.Loud && a.Accepted == b.Accepted && a.Omitted == b.Omitted &&
 		slices.Equal(a.Kinds, b.Kinds) && slices.Equal(a.Fields, b.Fields)
 }
 
@@ -244,7 +255,7 @@ func sameKept(a, b *Facts) bool {
 		a.Counted == b.Counted && a.Loud == b.Loud && a.Fixing == b.Fixing && a.Compared == b.Compared && a.Pending == b.Pending && a.Healed == b.Healed &&
 		a.Fixed == b.Fixed && a.Known == b.Known && a.Accepted == b.Accepted && a.Omitted == b.Omitted && slices.Equal(a.Kinds, b.Kinds) &&
 		slices.Equal(a.Fields, b.Fields) && slices.EqualFunc(a.Edges, b.Edges, func(x, y EdgeFacts) bool {
-		return x.Since.Equal(y.Since) && x.Replica == y.Replica && x.Consistency == y.Consistency && x.Cause == y.Cause && x.Stale == y.Stale &&
+		return x.Since.Equal(y.Since) && x.Replica == y.Replica && x.Consistency == y.Consistency && x.Cause == y.Cause && x.Stale == y.Stale && slices.Equal(x.Schema, y.Schema) &&
 			x.Findings == y.Findings && x.Coverage == y.Coverage
 	})
 }

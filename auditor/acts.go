@@ -15,17 +15,29 @@ import (
 )
 
 // Run begins a run of a check, one per replica, now. keys, as the owner writes
-// them, are compared alone; none is everything. *ledger.NotFoundError where there
-// is no such check, *ledger.OverlapError where it runs already.
+// them, are compared alone; none is what the check declares. *ledger.NotFoundError
+// where there is no such check, *ledger.OverlapError where it runs already.
 func (a *Auditor) Run(ctx context.Context, check string, trigger ledger.Trigger, actor string, keys []sources.Key) ([]*ledger.Run, error) {
+	return a.RunAsked(ctx, check, trigger, actor, keys, ledger.Asked{})
+}
+
+// RunAsked is Run of something else than the check declares. What cannot be asked
+// is *NotPossible.
+func (a *Auditor) RunAsked(ctx context.Context, check string, trigger ledger.Trigger, actor string, keys []sources.Key, asked ledger.Asked) ([]*ledger.Run, error) {
 	b := a.book.Load()
 	c := b.checks[check]
 	if c == nil {
 		return nil, &ledger.NotFoundError{What: "check", Name: check}
 	}
+	if why := impossible(c.Check, keys, asked); why != "" {
+		return nil, &NotPossible{why}
+	}
 	runs := newRuns(b, c, trigger, actor, time.Time{})
 	for _, r := range runs {
-		r.Keys = keys
+		r.Keys, r.Asked, r.Sample = keys, asked, checks.Sample{}
+		if len(keys) == 0 {
+			r.Sample = asked.Of(c.Check)
+		}
 	}
 	err := a.ledger.CreateRuns(ctx, runs, func(tx *ledger.Tx) error { return a.insert(ctx, tx, beginJobs(b, runs)) })
 	if err != nil {
@@ -34,10 +46,29 @@ func (a *Auditor) Run(ctx context.Context, check string, trigger ledger.Trigger,
 	return runs, nil
 }
 
+// impossible says why a run of a check cannot be asked for; "" where it can.
+func impossible(c *checks.Check, keys []sources.Key, asked ledger.Asked) string {
+	ways := 0
+	for _, way := range []bool{len(keys) > 0, asked.Full, asked.Sample > 0 && asked.Since == 0, asked.Since > 0} {
+		if way {
+			ways++
+		}
+	}
+	switch {
+	case ways > 1:
+		return "a run compares everything, a sample, what changed of late, or given keys: ask for one of them"
+	case asked.Sample < 0, asked.Since < 0, asked.StopAfter < 0:
+		return "a sample, a time and a number of differences are more than 0"
+	case asked.Since > 0 && c.Sample.RecentBy == "":
+		return "nothing says when a record changed: declare sample.recent_by of the check"
+	}
+	return ""
+}
+
 func newRuns(b *book, c *Check, trigger ledger.Trigger, actor string, slot time.Time) (runs []*ledger.Run) {
 	for i := range c.Check.Edges {
 		runs = append(runs, &ledger.Run{Check: c.Check.Name, Replica: c.Check.Edges[i].Name, Trigger: trigger, Actor: actor,
-			SlotAt: slot, Generation: b.generation, Hash: c.Hash})
+			SlotAt: slot, Generation: b.generation, Hash: c.Hash, Sample: c.Check.Sample})
 	}
 	return runs
 }
@@ -95,7 +126,7 @@ func (a *Auditor) Recheck(ctx context.Context, finding, actor string) (found *dr
 	err = a.onRecord(ctx, f, func(ctx context.Context, b *book, edge ledger.EdgeFacts) error {
 		unlock := a.edges.lock(f.Check, f.Replica)
 		defer unlock()
-		o, err := a.open(ctx, b, edge, "")
+		o, err := a.open(ctx, b, edge, nil)
 		if err != nil {
 			return err
 		}

@@ -137,6 +137,7 @@ type Auditor struct {
 	audits  audits
 	others  others
 	dues    dues
+	rooms   rooms
 	fixes   *Fixes
 	reload  sync.Mutex
 	cancel  context.CancelFunc
@@ -169,7 +170,7 @@ func Start(ctx context.Context, o Options) (*Auditor, error) {
 		cancel()
 		return nil, fmt.Errorf("start the job engine: %w", err)
 	}
-	for _, loop := range []func(context.Context){a.keepSchedules, a.keepConfirming, a.keepWatch, a.keepHouse, a.keepFixing} {
+	for _, loop := range []func(context.Context){a.keepSchedules, a.keepConfirming, a.keepWatch, a.keepHouse, a.keepFixing, a.keepRooms} {
 		a.loops.Go(func() { loop(running) })
 	}
 	return a, nil
@@ -184,6 +185,7 @@ func newAuditor(o Options) *Auditor {
 	a := &Auditor{options: o, ledger: o.Ledger, now: o.Now, log: o.Log, observer: o.Observer, me: o.Process.ID, wake: make(chan struct{}, 1)}
 	a.dues.init()
 	a.edges.init()
+	a.rooms.init(o.workers())
 	a.fixes = &Fixes{auditor: a}
 	return a
 }

@@ -3,6 +3,7 @@ package auditor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +23,8 @@ type book struct {
 	lens       drift.Lens
 	checks     map[string]*Check
 	order      []string
+	// everywhere are the sources that every edge reads.
+	everywhere map[string]bool
 
 	// closed says that whoever works by this book is to hand over; jobs are those who do.
 	closed chan struct{}
@@ -45,7 +48,47 @@ func newBook(list []Check, generation int64, hash string, readers checks.Readers
 		b.checks[c.Check.Name] = &c
 		b.order = append(b.order, c.Check.Name)
 	}
+	b.everywhere = everywhere(list)
 	return b
+}
+
+// everywhere finds the sources that every edge reads.
+func everywhere(list []Check) map[string]bool {
+	edges, of := 0, map[string]int{}
+	for i := range list {
+		c := list[i].Check
+		for j := range c.Edges {
+			edges++
+			of[c.Owner.Source]++
+			if replica := c.Edges[j].Replica.Source; replica != c.Owner.Source {
+				of[replica]++
+			}
+		}
+	}
+	maps.DeleteFunc(of, func(_ string, n int) bool { return n < edges })
+	all := map[string]bool{}
+	for name := range of {
+		all[name] = true
+	}
+	return all
+}
+
+// readersOf are the readers of an edge's sources. One that cannot be had is left
+// out: whoever reads is told why.
+func (b *book) readersOf(edge ledger.EdgeFacts) (readers []*sources.Reader) {
+	names := []string{edge.Check.Owner.Source}
+	if replica := edge.Check.Edges[edge.I].Replica.Source; replica != names[0] {
+		names = append(names, replica)
+	}
+	for _, name := range names {
+		if name == "" { // of a check that is no longer there
+			continue
+		}
+		if reader, err := b.readers(name); err == nil {
+			readers = append(readers, reader)
+		}
+	}
+	return readers
 }
 
 // list is what the book was made of.

@@ -2,6 +2,8 @@ package auditor
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"plumbline/checks"
 )
@@ -9,16 +11,33 @@ import (
 // confirmBatch is how many records are read again at once.
 const confirmBatch = 500
 
+// LateError says that what has settled cannot be judged yet: a standby is read
+// that is behind by as much.
+type LateError struct{ Late time.Duration }
+
+func (e *LateError) Error() string {
+	return fmt.Sprintf("a standby that is read is %s behind", e.Late.Round(time.Millisecond))
+}
+
 // ConfirmDue reads an edge's settled suspects again, those due longest first:
 // read again, judge, record. It ends when none is left (nil), when its time is
-// over (ErrTurnOver), with a *RecordError of the ledger, or with why a read
+// over (ErrTurnOver), with a *LateError, with a *RecordError of the ledger, or with why a read
 // failed. tell hears of each batch that was recorded.
 func ConfirmDue(ctx context.Context, w *Shift, term int64, tell func([]checks.Verdict)) error {
 	check, replica := w.Edge.Check.Name, replicaOf(w.Edge)
 	for began := w.Now(); !w.over(began); {
-		due, err := w.Ledger.DueSuspects(ctx, check, replica, w.Now(), confirmBatch)
+		late := w.Audit.Late(ctx)
+		due, err := w.Ledger.DueSuspects(ctx, check, replica, w.Now().Add(-late), confirmBatch)
 		if err != nil {
 			return &RecordError{err}
+		}
+		if len(due) == 0 && late > 0 {
+			if due, err = w.Ledger.DueSuspects(ctx, check, replica, w.Now(), 1); err != nil {
+				return &RecordError{err}
+			}
+			if len(due) > 0 {
+				return &LateError{Late: late}
+			}
 		}
 		if len(due) == 0 {
 			return nil

@@ -114,6 +114,17 @@ func (d *Desk) Run(ctx context.Context, check string, keys []sources.Key) ([]*le
 	return d.auditor.Run(ctx, check, ledger.ByPerson, access.ActorOf(ctx).Name, keys)
 }
 
+// RunAsked is Run of something else than the check declares.
+func (d *Desk) RunAsked(ctx context.Context, check string, asked ledger.Asked) ([]*ledger.Run, error) {
+	if err := access.Require(ctx, access.Act); err != nil {
+		return nil, err
+	}
+	if d.auditor == nil {
+		return nil, &NotPossible{"nobody works in this process: start plumbline serve"}
+	}
+	return d.auditor.RunAsked(ctx, check, ledger.ByPerson, access.ActorOf(ctx).Name, nil, asked)
+}
+
 // RunKey is Run of the one key that a person wrote as `plumbline run --key` takes it.
 func (d *Desk) RunKey(ctx context.Context, check, key string) ([]*ledger.Run, error) {
 	if err := access.Require(ctx, access.Act); err != nil {

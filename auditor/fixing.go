@@ -110,7 +110,7 @@ func (f *Fixes) on(ctx context.Context, name edgeName, do func(ctx context.Conte
 // edge opens an edge as the reconciler wants it.
 func (f *Fixes) edge(ctx context.Context, b *book, facts ledger.EdgeFacts) (*reconciler.Edge, error) {
 	check, declared := facts.Check, &facts.Check.Edges[facts.I]
-	o, err := f.auditor.open(ctx, b, facts, "")
+	o, err := f.auditor.open(ctx, b, facts, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (f *Fixes) verify(ctx context.Context, b *book, edge ledger.EdgeFacts, find
 	}
 	unlock := a.edges.lock(found.Check, found.Replica)
 	defer unlock()
-	o, err := a.open(ctx, b, edge, "")
+	o, err := a.open(ctx, b, edge, nil)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,9 @@ const (
 	// jobTimeout is far more than a turn: a store may take its statement timeout
 	// for one page, several times, until pages are small enough for it.
 	jobTimeout = 2 * time.Minute
+	// drawTimeout is for a run to begin: a store that knows no way to draw keys is
+	// read from end to end for it.
+	drawTimeout = 30 * time.Minute
 	// rescueAfter is when the engine itself takes a job for stuck; work of a
 	// process that is gone is taken over long before (takeover.go).
 	rescueAfter = 3 * time.Minute
@@ -99,8 +102,11 @@ func oneAtATime() river.UniqueOpts {
 // worker does jobs of one kind.
 type worker[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
-	do func(context.Context, *river.Job[T]) error
+	do      func(context.Context, *river.Job[T]) error
+	timeout time.Duration // 0 is jobTimeout
 }
+
+func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.timeout }
 
 func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error { return w.do(ctx, job) }
 
@@ -142,21 +148,30 @@ func migrateJobs(ctx context.Context, l *ledger.Ledger) error {
 	}
 }
 
+// workers is how many jobs of each queue are done side by side.
+func (o *Options) workers() map[string]int {
+	return map[string]int{
+		queueBegin:   4 * o.Workers, // they mostly wait for stores to answer
+		queueRead:    o.Workers,
+		queueConfirm: o.Workers,
+		queueFix:     o.Workers,
+	}
+}
+
 func (a *Auditor) newClient() (*river.Client[*sql.Tx], error) {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &worker[beginJob]{do: a.workBegin})
+	river.AddWorker(workers, &worker[beginJob]{do: a.workBegin, timeout: drawTimeout})
 	river.AddWorker(workers, &worker[segmentJob]{do: a.workSegment})
 	river.AddWorker(workers, &worker[confirmJob]{do: a.workConfirm})
 	river.AddWorker(workers, &worker[fixJob]{do: a.workFix})
 	river.AddWorker(workers, &worker[proposeJob]{do: a.workPropose})
+	queues := map[string]river.QueueConfig{}
+	for queue, workers := range a.options.workers() {
+		queues[queue] = river.QueueConfig{MaxWorkers: workers}
+	}
 	client, err := river.NewClient(driverOf(a.ledger), &river.Config{
 		ID: a.me,
-		Queues: map[string]river.QueueConfig{
-			queueBegin:   {MaxWorkers: 4 * a.options.Workers}, // they mostly wait for stores to answer
-			queueRead:    {MaxWorkers: a.options.Workers},
-			queueConfirm: {MaxWorkers: a.options.Workers},
-			queueFix:     {MaxWorkers: a.options.Workers},
-		},
+		Queues:                      queues,
 		Workers:                     workers,
 		FetchCooldown:               fetchPause,
 		FetchPollInterval:           pollEvery,

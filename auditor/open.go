@@ -21,11 +21,19 @@ type opened struct {
 	waits waits
 }
 
-// open opens an edge. Of a run that several jobs work on, whoever comes within a
-// minute finds it open: the stores are not asked for each job what they declare.
-func (a *Auditor) open(ctx context.Context, b *book, edge ledger.EdgeFacts, run string) (*opened, error) {
-	if known := a.audits.find(run, b, a.now()); known != nil {
-		return known, nil
+// open opens an edge for a run, or for what is no run's: nil. Of a run that several
+// jobs work on, whoever comes within a minute finds it open: the stores are not
+// asked for each job what they declare.
+func (a *Auditor) open(ctx context.Context, b *book, edge ledger.EdgeFacts, run *ledger.Run) (*opened, error) {
+	options := checks.Options{Findings: edge.Check.Findings, Segments: a.options.Segments}
+	if run != nil {
+		if known := a.audits.find(run.ID, b, a.now()); known != nil {
+			return known, nil
+		}
+		options.Sample, options.Since = &run.Sample, run.Asked.Since
+	}
+	if err := a.shaped(ctx, edge, run, &options); err != nil {
+		return nil, err
 	}
 	o := &opened{book: b, at: a.now(), waits: waits{show: func(text string) string { return shownText(edge, text) }}}
 	audit, err := checks.Open(ctx, edge.Check, edge.I, func(name string) (*sources.Reader, error) {
@@ -33,14 +41,14 @@ func (a *Auditor) open(ctx context.Context, b *book, edge ledger.EdgeFacts, run 
 		if err != nil {
 			return nil, err
 		}
-		return reader.Heard(o.waits.add), nil
-	}, checks.Options{Findings: edge.Check.Findings, Segments: a.options.Segments})
+		return reader.Heard(o.waits.add).Patient(patience), nil
+	}, options)
 	if err != nil {
 		return nil, err
 	}
 	o.audit = audit
-	if run != "" {
-		a.audits.keep(run, o)
+	if run != nil {
+		a.audits.keep(run.ID, o)
 	}
 	return o, nil
 }
@@ -89,7 +97,7 @@ func (k *audits) forget(run string) {
 
 // samePlan says why a run cannot be read on as it was planned; "" when it can.
 func samePlan(planned, now checks.Plan) string {
-	if planned.Kind == now.Kind && slices.Equal(planned.Passes, now.Passes) {
+	if planned.Kind == now.Kind && slices.Equal(planned.Passes, now.Passes) && (planned.Sampled == "") == (now.Sampled == "") {
 		return ""
 	}
 	return fmt.Sprintf("what the stores declare changed while the run went on: planned was %q, and now it would be %q", planned.Words(), now.Words())

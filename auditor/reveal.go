@@ -18,7 +18,7 @@ func (a *Auditor) Reveal(ctx context.Context, finding string) (shown *drift.Reve
 		return nil, err
 	}
 	err = a.onRecord(ctx, f, func(ctx context.Context, b *book, edge ledger.EdgeFacts) error {
-		o, err := a.open(ctx, b, edge, "")
+		o, err := a.open(ctx, b, edge, nil)
 		if err != nil {
 			return err
 		}

@@ -86,6 +86,8 @@ func AuditSegment(ctx context.Context, w *Shift, run *ledger.Run, s *ledger.Segm
 			return &RecordError{err}
 		case cancelled && !done:
 			return ErrCancelled
+		case s.State == ledger.SegmentStopped: // the run has seen what it was to see
+			return checks.ErrStopped
 		case w.over(began) && !done:
 			return ErrTurnOver
 		}
@@ -93,12 +95,12 @@ func AuditSegment(ctx context.Context, w *Shift, run *ledger.Run, s *ledger.Segm
 	}
 	err := scan(ctx, w.Audit, run, s, func(part *checks.Part) error { // scan and compare
 		add(&have, part)
-		if part.Done || w.over(began) || w.Now().Sub(since) >= w.Bounds.Record || len(have.Suspects) >= w.Bounds.Suspects {
+		if part.Done || enough(run, &have) || w.over(began) || w.Now().Sub(since) >= w.Bounds.Record || len(have.Suspects) >= w.Bounds.Suspects {
 			return record(ctx)
 		}
 		return nil
 	})
-	if s.State == ledger.SegmentDone { // whatever ended ctx since
+	if s.State == ledger.SegmentDone || s.State == ledger.SegmentStopped { // whatever ended ctx since
 		return nil
 	}
 	if err != nil && have.Read+int64(len(have.Next)) > 0 { // parts that were taken whole before a read failed
@@ -109,6 +111,12 @@ func AuditSegment(ctx context.Context, w *Shift, run *ledger.Run, s *ledger.Segm
 		}
 	}
 	return err
+}
+
+// enough says whether what is not recorded yet may be all that a run was to see.
+func enough(run *ledger.Run, have *ledger.Progress) bool {
+	most := run.Asked.StopAfter
+	return most > 0 && have.Counts.Differences()+int64(len(have.Suspects)) >= most-run.Counts.Differences()-run.Pending
 }
 
 // scan reads a segment from its cursor, or the keys of a run that was given keys.

@@ -64,42 +64,48 @@ func (a *Auditor) workSegment(ctx context.Context, job *river.Job[segmentJob]) e
 		if stands == elsewhere {
 			return again(2 * time.Second)
 		}
-		s, run, err := a.ledger.ClaimSegment(ctx, job.Args.Run, job.Args.N, a.me)
-		if err != nil {
-			outcome := a.over(err)
-			return outcome
-		}
-		read := s.Read
-		switch {
-		case stands == changed:
-			err = sources.Final(errors.New(ledger.ReasonChanged))
-		case run.CancelRequested:
-			err = ErrCancelled
-		default:
-			err = contained(func() error { return a.audit(ctx, b, edge, run, s) })
-		}
-		return a.segmentEnds(ctx, edge, run, s, err, job.Attempt, s.Read > read)
+		return a.inRoom(ctx, b, edge, job.JobRow, func(inside context.Context) error {
+			s, run, err := a.ledger.ClaimSegment(ctx, job.Args.Run, job.Args.N, a.me)
+			if err != nil {
+				outcome := a.over(err)
+				return outcome
+			}
+			read := s.Read
+			switch {
+			case stands == changed:
+				err = sources.Final(errors.New(ledger.ReasonChanged))
+			case run.CancelRequested:
+				err = ErrCancelled
+			default:
+				err = cleared(inside, contained(func() error { return a.audit(inside, b, edge, run, s) }))
+			}
+			return a.segmentEnds(ctx, edge, run, s, err, job.Attempt, s.Read > read)
+		})
 	})
 }
 
 func (a *Auditor) audit(ctx context.Context, b *book, edge ledger.EdgeFacts, run *ledger.Run, s *ledger.Segment) error {
-	o, err := a.open(ctx, b, edge, run.ID)
+	o, err := a.open(ctx, b, edge, run)
 	if err != nil {
 		return err
 	}
 	if why := samePlan(run.Plan, o.audit.Plan()); why != "" {
 		return sources.Final(errors.New(why))
 	}
+	defer a.keepSeen(ctx, o, run)
 	return AuditSegment(ctx, a.shift(b, edge, o), run, s)
 }
 
 // segmentEnds says what becomes of a segment after AuditSegment ended with err.
 func (a *Auditor) segmentEnds(ctx context.Context, edge ledger.EdgeFacts, run *ledger.Run, s *ledger.Segment, err error, attempt int, progress bool) error {
 	var record *RecordError
+	wait, waits := waiting(err)
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrTurnOver), context.Cause(ctx) != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return again(0)
+	case waits:
+		return again(wait)
 	case errors.Is(err, ErrCancelled):
 		err = a.ledger.StopSegment(ctx, s)
 	case errors.As(err, &record):
@@ -112,6 +118,10 @@ func (a *Auditor) segmentEnds(ctx context.Context, edge ledger.EdgeFacts, run *l
 		return a.failed(edge, err, attempt)
 	default:
 		a.breakdown(err, run)
+		if kept := a.schemaBroke(ctx, edge, run.ID, err); kept != nil {
+			outcome := a.over(kept)
+			return outcome
+		}
 		err = a.ledger.FailSegment(ctx, s, a.shown(edge, err))
 	}
 	if err != nil {
@@ -178,27 +188,29 @@ func (a *Auditor) workConfirm(ctx context.Context, job *river.Job[confirmJob]) e
 		if stands != current {
 			return nil // whoever has the newest configuration queues it anew
 		}
-		unlock := a.edges.lock(job.Args.Check, job.Args.Replica)
-		defer unlock()
-		settling, err := a.settling(ctx, edge)
-		if err != nil {
-			return err
-		}
-		term, err := a.ledger.ClaimEdge(ctx, job.Args.Check, job.Args.Replica, a.me)
-		if err != nil {
-			outcome := a.over(err)
-			return outcome
-		}
-		err = contained(func() error { return a.confirm(ctx, b, edge, term) })
-		for _, id := range settling {
-			a.concluded(ctx, id)
-		}
-		return a.confirmEnds(ctx, b, edge, term, err, job.Attempt)
+		return a.inRoom(ctx, b, edge, job.JobRow, func(inside context.Context) error {
+			unlock := a.edges.lock(job.Args.Check, job.Args.Replica)
+			defer unlock()
+			settling, err := a.settling(ctx, edge)
+			if err != nil {
+				return err
+			}
+			term, err := a.ledger.ClaimEdge(ctx, job.Args.Check, job.Args.Replica, a.me)
+			if err != nil {
+				outcome := a.over(err)
+				return outcome
+			}
+			err = cleared(inside, contained(func() error { return a.confirm(inside, b, edge, term) }))
+			for _, id := range settling {
+				a.concluded(ctx, id)
+			}
+			return a.confirmEnds(ctx, b, edge, term, err, job.Attempt)
+		})
 	})
 }
 
 func (a *Auditor) confirm(ctx context.Context, b *book, edge ledger.EdgeFacts, term int64) error {
-	o, err := a.open(ctx, b, edge, "")
+	o, err := a.open(ctx, b, edge, nil)
 	if err != nil {
 		return err
 	}
@@ -225,11 +237,14 @@ func (a *Auditor) settling(ctx context.Context, edge ledger.EdgeFacts) (ids []st
 // confirmEnds says what becomes of an edge's suspects after ConfirmDue ended with err.
 func (a *Auditor) confirmEnds(ctx context.Context, b *book, edge ledger.EdgeFacts, term int64, err error, attempt int) error {
 	var record *RecordError
+	wait, waits := waiting(err)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrTurnOver), context.Cause(ctx) != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return again(0)
+	case waits:
+		return again(wait)
 	case errors.As(err, &record):
 		outcome := a.over(record.Err)
 		return outcome
@@ -237,6 +252,10 @@ func (a *Auditor) confirmEnds(ctx context.Context, b *book, edge ledger.EdgeFact
 		return a.failed(edge, err, attempt)
 	}
 	a.breakdown(err, &ledger.Run{Check: edge.Check.Name, Replica: replicaOf(edge)})
+	if kept := a.schemaBroke(ctx, edge, "", err); kept != nil {
+		outcome := a.over(kept)
+		return outcome
+	}
 	settling, err2 := a.settling(ctx, edge)
 	if err2 != nil {
 		return err2

@@ -1,11 +1,14 @@
 // Command bench measures the built binary against the stores' own speed, in
 // turn in one run, and prints ratios, which outlast the machine they were
 // measured on. It needs a PostgreSQL it may create databases in, named by
-// PLUMBLINE_TEST_POSTGRES_URL, and bin/plumbline.
+// PLUMBLINE_TEST_POSTGRES_URL, and bin/plumbline; stores needs a MySQL and a MongoDB
+// too, named by PLUMBLINE_TEST_MYSQL_URL and PLUMBLINE_TEST_MONGODB_URL.
 //
 //	go run ./bench            everything
 //	go run ./bench ranges     two tables of 2 million records against binary COPY of both
 //	go run ./bench memory     peak memory at 100,000 and 1 million records a side
+//	go run ./bench stores     200,000 records of a PostgreSQL and of a MySQL, and of a
+//	                          MongoDB, against the drivers' bare drains of both at once
 package main
 
 import (
@@ -32,14 +35,14 @@ func run(ctx context.Context, args []string) error {
 	if url == "" {
 		return fmt.Errorf("PLUMBLINE_TEST_POSTGRES_URL is not set: run `make bench`, which starts a server")
 	}
-	all := map[string]func(context.Context, *shop) error{"ranges": benchRanges, "memory": benchMemory}
+	all := map[string]func(context.Context, *shop) error{"ranges": benchRanges, "memory": benchMemory, "stores": benchStores}
 	if len(args) == 0 {
-		args = []string{"ranges", "memory"}
+		args = []string{"ranges", "memory", "stores"}
 	}
 	for _, name := range args {
 		measure, ok := all[name]
 		if !ok {
-			return fmt.Errorf("unknown measurement %q: there are ranges and memory", name)
+			return fmt.Errorf("unknown measurement %q: there are ranges, memory and stores", name)
 		}
 		s, err := openShop(ctx, url)
 		if err != nil {
@@ -70,7 +73,7 @@ func benchRanges(ctx context.Context, s *shop) error {
 		if err != nil {
 			return err
 		}
-		ran, err := s.runBinary(ctx, 450)
+		ran, err := s.runBinary(ctx, 450, "ranges")
 		if err != nil {
 			return err
 		}
@@ -98,7 +101,7 @@ func benchMemory(ctx context.Context, s *shop) error {
 			if err := s.load(ctx, records, drift.apply); err != nil {
 				return err
 			}
-			ran, err := s.runBinary(ctx, drift.count(records))
+			ran, err := s.runBinary(ctx, drift.count(records), "ranges")
 			if err != nil {
 				return err
 			}

@@ -138,8 +138,9 @@ func (s *shop) copyBoth(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), errors.Join(errs...)
 }
 
-// runBinary runs the check and refuses a run that does not find want differences.
-func (s *shop) runBinary(ctx context.Context, want int) (outcome, error) {
+// runBinary runs the check and refuses a run that does not find want differences,
+// or that takes another plan than the one given, where one is.
+func (s *shop) runBinary(ctx context.Context, want int, plan string) (outcome, error) {
 	c := exec.CommandContext(ctx, "bin/plumbline", "run", "-c", s.config, "-o", "json")
 	c.Env = append(os.Environ(), "OWNER_URL="+s.urls[0], "REPLICA_URL="+s.urls[1])
 	c.Stderr = os.Stderr
@@ -166,7 +167,7 @@ func (s *shop) runBinary(ctx context.Context, want int) (outcome, error) {
 		return outcome{}, fmt.Errorf("the binary reported %d runs", len(report.Runs))
 	}
 	r := report.Runs[0]
-	if got := r.Counts.Mismatch + r.Counts.Missing + r.Counts.Extra; got != want || r.Coverage != 1 || r.Plan != "ranges" {
+	if got := r.Counts.Mismatch + r.Counts.Missing + r.Counts.Extra; got != want || r.Coverage != 1 || plan != "" && r.Plan != plan {
 		return outcome{}, fmt.Errorf("the binary found %d differences, not %d (coverage %v, plan %s)", got, want, r.Coverage, r.Plan)
 	}
 	usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage)

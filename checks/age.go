@@ -4,6 +4,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"plumbline/sources"
+	"plumbline/sources/condition"
 )
 
 // Age says how a replica's record relates to the owner's by their declared
@@ -44,8 +45,8 @@ func (c *Comparison) age(owner, replica *sources.Record) (age Age, ownerVersion,
 // ordered compares two numbers or two instants; ok is false for anything else.
 func ordered(a, b sources.Value) (order int, ok bool) {
 	if a.Kind().Number() && b.Kind().Number() {
-		x, xok := number(a)
-		y, yok := number(b)
+		x, xok := condition.Number(a)
+		y, yok := condition.Number(b)
 		if !xok || !yok || x.Form != apd.Finite || y.Form != apd.Finite {
 			return 0, false
 		}

@@ -31,9 +31,33 @@ func (a *Audit) Plan() Plan { return a.edge.plan }
 // Comparison is what is compared.
 func (a *Audit) Comparison() *Comparison { return a.edge.comparison }
 
+// Shapes are how both stores keep their datasets, as the plan was made by.
+func (a *Audit) Shapes() Shapes { return a.edge.shapes() }
+
+// Shape is the fingerprint of Shapes; "" where neither store tells its schema.
+func (a *Audit) Shape() string { return a.edge.run.Shape }
+
+// SchemaChanges are the changes met so far, since Options.Accepted and while it
+// was read, those that break nothing too.
+func (a *Audit) SchemaChanges() []SchemaChange { return a.edge.guard.all() }
+
+// TakeSeen returns what records showed since it was last called, of fields that no
+// store declares.
+func (a *Audit) TakeSeen() Seen {
+	g := &a.edge.fields
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	taken := g.new
+	g.new = Seen{}
+	return taken
+}
+
 // Estimate is about how many records the run will read of the driving sides; 0
 // when unknown.
 func (a *Audit) Estimate() (records int64) {
+	if a.edge.plan.Sampled != "" {
+		return a.edge.plan.SampleKeys
+	}
 	for _, pass := range a.edge.plan.Passes {
 		drive, _ := a.edge.sides(pass.Drive)
 		records += drive.facts.Estimate

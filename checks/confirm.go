@@ -75,6 +75,7 @@ func (e *edge) confirmSettled(ctx context.Context, batch []Suspect) (again []Sus
 // conclude counts a verdict. e.mu is held.
 func (e *edge) conclude(v *Verdict) {
 	if v.Outcome == Confirmed && e.toldBefore(v.Difference) {
+		e.run.Counts.Add(v.Counts.RandomOnly())
 		return
 	}
 	if v.Outcome == Cleared && v.needsOwner() {
@@ -118,12 +119,14 @@ func (e *edge) doubtEmptyOwner(ctx context.Context) error {
 	defer e.mu.Unlock()
 	e.run.Unread += max(1, e.run.Counts.Extra+e.gone)
 	e.run.Counts.Extra, e.run.Counts.Equal = 0, e.run.Counts.Equal-e.gone
+	e.run.Counts.RandomReplicaKeys, e.run.Counts.RandomExtras = e.run.Counts.RandomReplicaKeys-e.run.Counts.RandomExtras, 0
 	e.run.Differences = slices.DeleteFunc(e.run.Differences, func(d Difference) bool { return d.Kind == Extra })
 	e.run.Reasons[e.emptyReason()]++
 	return nil
 }
 
-// waitSettled waits until the last of the batch has settled, or the run is stopped.
+// waitSettled waits until the last of the batch has settled, on a standby too that
+// is late, or the run is stopped.
 func (e *edge) waitSettled(ctx context.Context, batch []Suspect) error {
 	last := batch[0].Since
 	for i := range batch {
@@ -131,19 +134,25 @@ func (e *edge) waitSettled(ctx context.Context, batch []Suspect) error {
 			last = batch[i].Since
 		}
 	}
-	due := last.Add(e.settle)
-	wait := due.Sub(e.now())
-	if wait <= 0 {
-		return nil
-	}
-	e.progress("settle", due)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.options.Stop:
-	case <-timer.C:
+	for !e.stopped() {
+		due := last.Add(e.settle)
+		if !e.now().Before(due) { // the lag counts as it is by then
+			due = due.Add(e.late(ctx))
+		}
+		wait := due.Sub(e.now())
+		if wait <= 0 {
+			return nil
+		}
+		e.progress("settle", due)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-e.options.Stop:
+			timer.Stop()
+		case <-timer.C:
+		}
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ type Cost struct {
 // Cost estimates what a full run by the plan reads. Looked-up records are
 // taken to be as many as those that drive the look-up.
 func (p Plan) Cost(owner, replica SideFacts) Cost {
+	if p.Sampled != "" { // each drawn key is looked up on both sides
+		return Cost{Known: true, LookedUp: 2 * p.SampleKeys, Segments: p.SampleKeys/keysPerSegment + int64(len(p.Passes))}
+	}
 	estimate := map[Role]int64{OwnerSide: owner.Estimate, ReplicaSide: replica.Estimate}
 	c := Cost{Known: owner.Estimate > 0 && replica.Estimate > 0}
 	for _, pass := range p.Passes {
@@ -30,7 +33,7 @@ func (p Plan) Cost(owner, replica SideFacts) Cost {
 // Scans says whether the plan reads a side from end to end.
 func (p Plan) Scans(role Role) bool {
 	for _, pass := range p.Passes {
-		if p.Kind == PlanRanges || pass.Drive == role {
+		if p.Sampled == "" && (p.Kind == PlanRanges || pass.Drive == role) {
 			return true
 		}
 	}

@@ -5,6 +5,9 @@ import "plumbline/sources"
 // ParseTableRule reads a rule as the tables under testdata write it.
 func ParseTableRule(words []string) (Rule, error) { return parseRule(words) }
 
+// Interval is the interval of a share.
+func Interval(differ, drawn, all int64) (low, high float64) { return interval(differ, drawn, all) }
+
 // AgeOf relates two versions.
 func AgeOf(owner, replica sources.Value) Age {
 	c := &Comparison{}

@@ -11,7 +11,8 @@ import (
 // finish draws the run's conclusion.
 func (e *edge) finish(ctx context.Context, err error) {
 	run := e.run
-	if err != nil && run.Err == nil {
+	run.SchemaChanges = e.guard.all()
+	if err != nil && run.Err == nil && !schemaChanged(err) {
 		run.Err = err
 	}
 	if err != nil {
@@ -19,6 +20,9 @@ func (e *edge) finish(ctx context.Context, err error) {
 	}
 	if err != nil && !interrupted(err) {
 		run.Reasons[err.Error()]++
+		if schemaChanged(err) {
+			run.Reasons[err.Error()], run.Unread = 1, max(run.Unread, 1)
+		}
 		if run.Counts.Compared() > 0 || run.Pending > 0 {
 			run.Unread = max(run.Unread, e.expected-e.read, 1)
 		}

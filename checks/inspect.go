@@ -131,8 +131,11 @@ func (e *edge) compareGiven(ctx context.Context, given []sources.Key) (*Part, er
 		keys = append(keys, canonical)
 	}
 	g, err := e.readGiven(ctx, keys)
+	if err == nil {
+		err = e.unchanged(ctx)
+	}
 	if err != nil {
-		return nil, err
+		return nil, e.explained(ctx, err)
 	}
 	y := &Part{Records: int64(len(keys)), Done: true}
 	for _, one := range g.groups {

@@ -19,8 +19,29 @@ type Options struct {
 	Restarts int
 	// Findings is how many differences are kept; all are counted. 0 means 10,000.
 	Findings int
+	// Accepted are the shapes that earlier runs of the check compared by: what changed
+	// since is told. nil where there are none.
+	Accepted *Shapes
+	// Seen is what records showed to the last run of the check that read everything,
+	// of fields that no store declares; nil where there is none.
+	Seen *Seen
+	// Planned are the shapes by which this very run was planned, where it is read on;
+	// nil where it begins.
+	Planned *Shapes
 	// Keys compares these keys alone, each as the owner writes it.
 	Keys []sources.Key
+	// Sample replaces the check's sample where it is set: &Sample{} compares
+	// everything. Where it names no shares or no recent_by, the check's count.
+	Sample *Sample
+	// Seed is what the draw of a sample follows from; 0 chooses one.
+	Seed uint64
+	// From is where the rolling part of each side goes on.
+	From map[Role]sources.Position
+	// Since, when set, compares the keys alone that changed so long ago or less, by
+	// the check's recent_by.
+	Since time.Duration
+	// StopAfter ends the run once so many differences were seen; 0 never.
+	StopAfter int64
 	// Stop, when closed, ends the run after the pages that are being read.
 	Stop <-chan struct{}
 	// Progress, when set, hears how far the run is, from several goroutines.

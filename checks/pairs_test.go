@@ -18,6 +18,7 @@ import (
 func TestPairsOfStores(t *testing.T) {
 	t.Parallel()
 	s := openStores(t, "")
+	s.openOthers()
 	must(t, s.mongo.CreateCollection(context.Background(), "values"))
 	file, err := os.Open("testdata/pairs.txt")
 	must(t, err)
@@ -54,7 +55,7 @@ func TestPairsOfStores(t *testing.T) {
 	}
 	must(t, lines.Err())
 	t.Logf("figure: %d pairs of stored values: %v", pairs, byStores)
-	if pairs < 300 || len(byStores) < 9 {
+	if pairs < 300 || len(byStores) < 36 {
 		t.Errorf("%d pairs over %d pairs of stores", pairs, len(byStores))
 	}
 }
@@ -115,6 +116,22 @@ func (s *stores) store(stored map[string]int, form string) checks.Side {
 			must(s.t, bson.UnmarshalExtJSON([]byte(document), false, &d))
 			_, err := s.mongo.Collection(name).InsertOne(context.Background(), d)
 			must(s.t, err)
+		}
+	case "my":
+		side.Source, side.Kind = "mysql", "mysql"
+		declared, expr, _ := strings.Cut(literal, " = ")
+		if !done {
+			s.execMy(fmt.Sprintf("CREATE TABLE %s (id INT PRIMARY KEY, v %s NULL)", name, declared))
+			s.execMy(fmt.Sprintf("INSERT INTO %s VALUES (1, %s)", name, expr))
+		}
+	case "redis", "http":
+		side = s.documents(kind, name)
+		document := `{"id":1}`
+		if literal != "absent" {
+			document = `{"id":1,"v":` + literal + `}`
+		}
+		if !done {
+			s.putDocument(kind, name, "1", []byte(document))
 		}
 	default:
 		s.t.Fatalf("unknown store %q", kind)

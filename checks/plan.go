@@ -46,6 +46,10 @@ type Plan struct {
 	Passes []Pass
 	// Raw: records are first compared as the stores' own bytes.
 	Raw bool
+	// Sampled says in words which keys are drawn, of a plan that compares a sample;
+	// "" for everything. SampleKeys is how many at most, over both sides.
+	Sampled    string
+	SampleKeys int64
 	// Why says, in the order of preference, why no faster plan was taken.
 	Why []string
 	// Blind says what this plan cannot find.
@@ -60,10 +64,13 @@ type SideFacts struct {
 	Estimate int64
 }
 
+// scans says whether the side's records can be read one after the other.
+func (f SideFacts) scans() bool { return f.Capabilities.Scan && !f.Description.NoScan }
+
 // NewPlan decides how an edge is read. It is a pure function of the comparison
 // and of what both sides offer. It fails where neither side can be scanned.
 func NewPlan(c *Comparison, owner, replica SideFacts) (Plan, error) {
-	if !owner.Capabilities.Scan && !replica.Capabilities.Scan {
+	if !owner.scans() && !replica.scans() {
 		return Plan{}, fmt.Errorf("neither side can be scanned: both can only look keys up")
 	}
 	if why := noRanges(c, owner, replica); why != "" {
@@ -96,19 +103,19 @@ func keysPlan(c *Comparison, owner, replica SideFacts, why string) Plan {
 	p := Plan{Kind: PlanKeys, Why: []string{"ranges: " + why}}
 	compare, rest := Pass{Drive: OwnerSide}, Pass{Drive: ReplicaSide, Presence: true}
 	wanted := !c.Edge.IgnoreExtra
-	if c.Edge.Copies() || !owner.Capabilities.Scan {
+	if c.Edge.Copies() || !owner.scans() {
 		compare.Drive, rest.Drive = ReplicaSide, OwnerSide
 		wanted = !c.Edge.IgnoreMissing
 	}
 	facts := map[Role]SideFacts{OwnerSide: owner, ReplicaSide: replica}
-	if !facts[compare.Drive].Capabilities.Scan {
+	if !facts[compare.Drive].scans() {
 		compare.Drive, rest.Drive = rest.Drive, compare.Drive
 		wanted = true
 	}
 	p.Passes = append(p.Passes, compare)
 	switch {
 	case !wanted:
-	case facts[rest.Drive].Capabilities.Scan:
+	case facts[rest.Drive].scans():
 		p.Passes = append(p.Passes, rest)
 	case rest.Drive == ReplicaSide:
 		p.Blind = append(p.Blind, "extra records: the replica can only look keys up")
@@ -138,7 +145,7 @@ func noRanges(c *Comparison, owner, replica SideFacts) string {
 	for _, s := range sides {
 		desc := s.facts.Description
 		switch {
-		case !s.facts.Capabilities.Scan || !s.facts.Capabilities.Describe:
+		case !s.facts.scans() || !s.facts.Capabilities.Describe:
 			return fmt.Sprintf("the %s can only look keys up", s.role)
 		case strings.Join(desc.ScanBy, "\x00") != strings.Join(s.d.Key, "\x00"):
 			return fmt.Sprintf("the %s is read in the order of %s, not of its key", s.role, strings.Join(desc.ScanBy, ", "))
@@ -214,6 +221,9 @@ func noRawField(ownerName, replicaName string, owner, replica sources.Descriptio
 
 // Words says the plan in one line.
 func (p Plan) Words() string {
+	if p.Sampled != "" {
+		return string(p.Kind) + ": " + p.Sampled
+	}
 	var passes []string
 	for _, pass := range p.Passes {
 		switch {

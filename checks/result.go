@@ -37,6 +37,15 @@ type Counts struct {
 	Unsettled int64
 	// SuspectsCleared differed when first read and were equal when read again.
 	SuspectsCleared int64
+
+	// RandomKeys are the owner's keys that were drawn at random and judged, and
+	// RandomDrift those of them with a confirmed difference. RandomGone were drawn
+	// and are of no interest by now: nobody has them, or they left the scope. Of a
+	// key drawn at random that is in neither, nothing is known.
+	RandomKeys, RandomDrift, RandomGone int64
+	// RandomReplicaKeys, RandomExtras and RandomReplicaGone are the same of the
+	// replica's keys; RandomExtras are those that the owner lacks.
+	RandomReplicaKeys, RandomExtras, RandomReplicaGone int64
 }
 
 // Compared is how many records were judged.
@@ -60,6 +69,7 @@ func (c *Counts) Add(d Counts) {
 	c.Skipped += d.Skipped
 	c.Unsettled += d.Unsettled
 	c.SuspectsCleared += d.SuspectsCleared
+	c.addRandom(d)
 }
 
 func (c *Counts) count(k DifferenceKind, n int64) {
@@ -103,6 +113,14 @@ type EdgeRun struct {
 	OwnerKey, ReplicaID []string
 	// Copies: one owner record may have many copies here.
 	Copies bool
+	// Shape is the fingerprint of both sides' shapes, "" where neither store tells
+	// them; SchemaChanges are the changes that were met, those that broke nothing too.
+	Shape         string
+	SchemaChanges []SchemaChange
+	// Sampled says what was drawn, where only a sample was compared; nil is everything.
+	Sampled *Sampled
+	// Next is where the rolling part of each side goes on, where there was one.
+	Next map[Role]Watermark
 }
 
 // Coverage is the share of what the run set out to compare that it compared:
@@ -131,26 +149,4 @@ func (r *EdgeRun) ReasonList() []string {
 		list = append(list, reason)
 	}
 	return list
-}
-
-// DriftRate is the share of compared records that differ. A full run knows it
-// exactly; an incomplete one bounds it by taking the records it did not compare
-// as all equal, and as all different.
-type DriftRate struct {
-	Estimate, Low, High, Confidence float64
-	Of                              string // records | copies
-}
-
-// DriftRate returns the rate; ok is false where nothing was compared.
-func (r *EdgeRun) DriftRate() (rate DriftRate, ok bool) {
-	compared, differ, left := float64(r.Counts.Compared()), float64(r.Counts.Differences()), float64(r.left())
-	if compared == 0 {
-		return DriftRate{}, false
-	}
-	rate = DriftRate{Estimate: differ / compared, Low: differ / (compared + left), High: (differ + left) / (compared + left),
-		Confidence: 1, Of: "records"}
-	if r.Copies {
-		rate.Of = "copies"
-	}
-	return rate, true
 }

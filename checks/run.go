@@ -26,6 +26,8 @@ type edge struct {
 	settle         time.Duration
 	run            *EdgeRun
 	suspects       *suspectLog
+	guard          shapeGuard
+	fields         seenGuard
 
 	mu       sync.Mutex // guards run and what follows
 	told     map[string]bool
@@ -36,6 +38,8 @@ type edge struct {
 	// ownerless says that a suspect was cleared for that.
 	gone      int64
 	ownerless bool
+	// differed is how many differences were seen, for Options.StopAfter.
+	differed int64
 }
 
 // Readers finds the reader of a source by its name.
@@ -113,7 +117,7 @@ func (e *edge) execute(ctx context.Context) error {
 		e.because(e.emptyReason())
 		return nil
 	}
-	segments, err := e.cut(ctx)
+	segments, err := e.segments(ctx)
 	if err != nil {
 		return err
 	}
@@ -126,8 +130,17 @@ func (e *edge) execute(ctx context.Context) error {
 func (e *edge) makePlan(ctx context.Context) error {
 	for _, s := range []*side{e.owner, e.replica} {
 		if err := s.learn(ctx); err != nil {
-			return err
+			return e.missed(ctx, s, err)
 		}
+	}
+	if err := e.accept(); err != nil {
+		return err
+	}
+	e.watch()
+	shapes := e.shapes()
+	e.run.Shape = shapes.Fingerprint(e.comparison)
+	if s := e.sample(); !s.All() {
+		return e.makeSamplePlan(s)
 	}
 	plan, err := NewPlan(e.comparison, e.owner.facts, e.replica.facts)
 	if err != nil {
@@ -145,14 +158,14 @@ func (e *edge) makePlan(ctx context.Context) error {
 
 // ownerEmpty says whether the owner answers that it has no record in scope.
 func (e *edge) ownerEmpty(ctx context.Context) (bool, error) {
-	if !e.owner.facts.Capabilities.Scan {
+	if !e.owner.facts.scans() {
 		return false, nil
 	}
 	stream := e.owner.reader.Stream(e.owner.dataset, sources.ScanRequest{KeysOnly: true, InScopeOnly: true})
 	stream.Probe()
 	page, err := stream.Next(ctx)
 	if err != nil {
-		return false, err
+		return false, e.explained(ctx, err)
 	}
 	return page.Len() == 0 && page.Done, nil
 }
@@ -198,7 +211,7 @@ func (e *edge) scan(ctx context.Context, segments []Segment) error {
 	for i := range segments {
 		group.Go(func() error {
 			read, err := int64(0), ErrStopped
-			if !e.stopped() {
+			if !e.scanned() {
 				err = e.scanSegment(ctx, &segments[i], func(p *Part) error {
 					read += p.Records
 					return e.take(p)
@@ -217,7 +230,24 @@ func (e *edge) scan(ctx context.Context, segments []Segment) error {
 	return group.Wait()
 }
 
+// scanSegment reads a segment and hands each part on, once it is certain that the
+// stores keep what was read as they did when the run was planned.
 func (e *edge) scanSegment(ctx context.Context, seg *Segment, take taker) error {
+	return e.explained(ctx, e.scanPages(ctx, seg, func(p *Part) error {
+		if err := e.unchanged(ctx); err != nil {
+			return err
+		}
+		if err := e.familiar(ctx, p.seen); err != nil {
+			return err
+		}
+		return take(p)
+	}))
+}
+
+func (e *edge) scanPages(ctx context.Context, seg *Segment, take taker) error {
+	if seg.Stratum != "" {
+		return e.scanDrawn(ctx, seg, take)
+	}
 	if e.plan.Kind == PlanRanges {
 		return e.scanRanges(ctx, seg, take)
 	}
@@ -228,7 +258,11 @@ func (e *edge) unread(records int64, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.run.Unread += max(1, records)
-	if !errors.Is(err, ErrStopped) {
+	switch {
+	case errors.Is(err, ErrStopped):
+	case schemaChanged(err): // every segment says so
+		e.run.Reasons[err.Error()] = 1
+	default:
 		e.run.Reasons[err.Error()]++
 		if e.run.Err == nil {
 			e.run.Err = err
@@ -243,6 +277,7 @@ func (e *edge) take(p *Part) error {
 	}
 	e.mu.Lock()
 	e.read += p.Records
+	e.see(p.Counts.Differences() + int64(len(p.Suspects)))
 	e.run.Counts.Add(p.Counts)
 	for reason, times := range p.Reasons {
 		e.run.Reasons[reason] += times
@@ -294,6 +329,25 @@ func (e *edge) stopped() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// scanned says whether no further page is to be read: the run is stopped, or has
+// seen as many differences as it was to see.
+func (e *edge) scanned() bool {
+	if e.options.StopAfter == 0 {
+		return e.stopped()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.differed >= e.options.StopAfter || e.stopped()
+}
+
+// see counts differences that were seen. e.mu is held.
+func (e *edge) see(n int64) {
+	most := e.options.StopAfter
+	if e.differed += n; most > 0 && e.differed >= most && e.differed-n < most {
+		e.run.Reasons[fmt.Sprintf("stopped after %d differences", most)]++
 	}
 }
 

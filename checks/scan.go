@@ -10,12 +10,17 @@ import (
 )
 
 // Segment is a part of a run that is read, retried and resumed on its own: a
-// span of the driving side. A segment that was read up to a position goes on
-// with Span.After set to it.
+// span of the driving side, or keys drawn of it. A segment that was read up to a
+// position goes on with Span.After set to it.
 type Segment struct {
 	Pass     Pass
 	Span     sources.Span
 	Estimate int64 // about how many records of the driving side; 0 when unknown
+	// Keys, as the driving side writes them, are compared alone; a position is
+	// then how many of them are done (see keysDone).
+	Keys []sources.Key
+	// Stratum says how Keys were chosen; "" for a span.
+	Stratum Stratum
 }
 
 // Part is what comparing a page, and what the other side holds for it, gave. It
@@ -35,6 +40,8 @@ type Part struct {
 	Omitted int64
 	// Reasons say why records were skipped, each with how often.
 	Reasons map[string]int64
+
+	seen *pageSeen // what its records showed
 }
 
 // taker takes a Part over. An error ends the segment.
@@ -105,7 +112,7 @@ func (e *edge) scanRanges(ctx context.Context, seg *Segment, take taker) error {
 		if err := take(y); err != nil {
 			return err
 		}
-		if after = upTo; e.stopped() && !y.Done {
+		if after = upTo; !y.Done && e.scanned() {
 			return ErrStopped
 		}
 	}
@@ -158,7 +165,7 @@ func (e *edge) readAhead(ctx context.Context, s *side, request sources.ScanReque
 // compareRange compares a page of the driving side, which is all it holds in
 // the span, with all that the other side holds there.
 func (e *edge) compareRange(ctx context.Context, drive, other *side, page *sources.Page, span sources.Span) (*Part, error) {
-	y := &Part{}
+	y := &Part{seen: &pageSeen{}}
 	driven, err := newBatch(drive, page, e.plan.Raw)
 	if err != nil {
 		return nil, err
@@ -181,11 +188,13 @@ func (e *edge) compareRange(ctx context.Context, drive, other *side, page *sourc
 			return nil, err
 		}
 		e.countRead(y, other.role, inScope(next))
+		e.observePage(y.seen, other.role, next)
 		if err := m.add(batch); err != nil {
 			return nil, err
 		}
 	}
 	e.countRead(y, drive.role, inScope(page))
+	e.observePage(y.seen, drive.role, page)
 	return y, m.leftover(func(i int) error { return e.compareSingle(y, driven, i) })
 }
 

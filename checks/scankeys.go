@@ -27,7 +27,7 @@ func (e *edge) scanKeys(ctx context.Context, seg *Segment, take taker) error {
 		if err := take(y); err != nil {
 			return err
 		}
-		if e.stopped() && !y.Done {
+		if !y.Done && e.scanned() {
 			return ErrStopped
 		}
 	}
@@ -66,6 +66,10 @@ func (e *edge) compareKeys(ctx context.Context, y *Part, drive, other *side, pag
 	if !e.scans(other.role) {
 		e.countRead(y, other.role, records)
 	}
+	if y.seen == nil {
+		y.seen = &pageSeen{}
+	}
+	e.observeGroups(y.seen, g)
 	for _, pair := range g.groups {
 		if presence {
 			err = e.notePresence(y, pair, drive.role)

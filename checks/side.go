@@ -17,6 +17,7 @@ type side struct {
 	other   []KeyForm
 	types   []sources.FieldType // what the store declares of each key part
 	facts   SideFacts
+	shape   Shape
 }
 
 func newSide(role Role, reader *sources.Reader, d *sources.Dataset, mine, other []KeyForm) *side {
@@ -26,11 +27,15 @@ func newSide(role Role, reader *sources.Reader, d *sources.Dataset, mine, other 
 // learn asks the store what it declares and about how much it holds.
 func (s *side) learn(ctx context.Context) error {
 	s.facts.Capabilities = s.reader.Capabilities()
+	if err := s.learnShape(ctx); err != nil {
+		return err
+	}
 	desc, err := s.reader.Describe(ctx, s.dataset)
 	if err != nil {
 		return err
 	}
 	s.facts.Description = desc
+	s.learnKinds()
 	s.types = make([]sources.FieldType, len(s.dataset.Key))
 	for i, name := range s.dataset.Key {
 		s.types[i] = desc.Types[name]

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	_ "modernc.org/sqlite" // the driver the tests write files with
@@ -28,6 +29,10 @@ type stores struct {
 	pg      *pgx.Conn
 	mongo   *mongo.Database
 	lite    *sql.DB
+	my      *sql.DB       // these three after openOthers
+	redis   *redis.Client // whose keys all begin with prefix
+	service *service
+	prefix  string
 	urls    map[string]string // by kind
 	limits  sources.Limits
 	readers map[string]*sources.Reader

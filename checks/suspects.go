@@ -24,6 +24,9 @@ type Suspect struct {
 	Restarts         int // how often the clock started anew
 	// Duplicate: only whether the key is held more than once is in doubt.
 	Duplicate bool
+	// Random is the side of which the key was drawn at random, on one suspect a
+	// key: what becomes of it counts towards the share of keys that differ.
+	Random Role
 	// Known: it was confirmed before, so whatever is read now is its last word.
 	Known bool
 }
@@ -82,12 +85,12 @@ func (l *suspectLog) spill(s *Suspect) error {
 	if hasID {
 		b = append(b, s.ID.Encode()...)
 	}
-	var head [16 + 8 + 8 + 3]byte
+	var head [16 + 8 + 8 + 4]byte
 	copy(head[:], s.Owner[:])
 	binary.BigEndian.PutUint64(head[16:], uint64(s.FirstSeen.Sub(l.began)))
 	binary.BigEndian.PutUint64(head[24:], uint64(s.Since.Sub(l.began)))
 	head[32] = byte(s.Restarts)
-	head[33], head[34] = flag(s.Duplicate), flag(hasID)
+	head[33], head[34], head[35] = flag(s.Duplicate), flag(hasID), randomByte(s.Random)
 	if _, err := l.writer.Write(binary.AppendUvarint(nil, uint64(len(head)+len(b)))); err != nil {
 		return err
 	}
@@ -103,6 +106,26 @@ func flag(b bool) byte {
 		return 1
 	}
 	return 0
+}
+
+func randomByte(r Role) byte {
+	switch r {
+	case OwnerSide:
+		return 1
+	case ReplicaSide:
+		return 2
+	}
+	return 0
+}
+
+func randomRole(b byte) Role {
+	switch b {
+	case 1:
+		return OwnerSide
+	case 2:
+		return ReplicaSide
+	}
+	return ""
 }
 
 // len is how many suspects were added.
@@ -160,7 +183,8 @@ func (l *suspectLog) unspill(r *bufio.Reader, s *Suspect) error {
 	s.Since = l.began.Add(time.Duration(binary.BigEndian.Uint64(b[24:])))
 	s.Restarts, s.Duplicate = int(b[32]), b[33] == 1
 	hasID := b[34] == 1
-	if s.Key, b, err = sources.DecodeKey(b[35:], l.keyParts); err != nil {
+	s.Random = randomRole(b[35])
+	if s.Key, b, err = sources.DecodeKey(b[36:], l.keyParts); err != nil {
 		return err
 	}
 	if hasID {

@@ -73,8 +73,13 @@ func (e *edge) judgeAgain(ctx context.Context, batch []Suspect) ([]Verdict, erro
 	}
 	began := e.now()
 	groups, err := e.readAgain(ctx, readable)
+	if err == nil && len(readable) > 0 {
+		if err = e.unchanged(ctx); err == nil {
+			err = e.stillFamiliar(ctx, groups)
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, e.explained(ctx, err)
 	}
 	now := e.now()
 	first := len(verdicts)
@@ -86,7 +91,7 @@ func (e *edge) judgeAgain(ctx context.Context, batch []Suspect) ([]Verdict, erro
 		}
 		if g.extras(OwnerSide) > 0 { // which of them was meant, nobody can say
 			key := *s
-			key.ID = nil
+			key.ID, key.Random = nil, ""
 			verdicts = append(verdicts, e.judgeTwin(&key, g, now))
 		}
 		verdicts = append(verdicts, e.judgeSuspect(s, g, now))
@@ -96,7 +101,14 @@ func (e *edge) judgeAgain(ctx context.Context, batch []Suspect) ([]Verdict, erro
 	}
 	for i := first; i < len(verdicts); i++ {
 		v := &verdicts[i]
-		v.ownerless = groups.byKey[v.Suspect.Key.Encode()].pick(OwnerSide) == nil
+		g := groups.byKey[v.Suspect.Key.Encode()]
+		v.ownerless = g.pick(OwnerSide) == nil
+		if v.Suspect.Random == "" {
+			continue
+		}
+		if err := e.countRandomKey(v, g); err != nil {
+			return nil, err
+		}
 	}
 	return verdicts, nil
 }
@@ -227,6 +239,9 @@ func (e *edge) readAgain(ctx context.Context, batch []*Suspect) (*groups, error)
 	for _, s := range batch {
 		g.add(s.Key, nil, OwnerSide)
 		wanted[s.Key.Encode()+s.ID.Encode()] = true
+		if s.Random != "" { // the key is judged as a whole
+			wanted[s.Key.Encode()] = true
+		}
 	}
 	for _, s := range []*side{e.replica, e.owner} {
 		err := s.lookup(ctx, g.keys, func(key string, r *sources.Record) {

@@ -6,9 +6,9 @@ import (
 
 // The configuration as it is declared: every key once, with what it means, what
 // it wants and its default. definition.go holds the file and its sources,
-// definition_check.go the checks, definition_fix.go how differences are put right,
-// definition_alerts.go who is told and who may act, definition_later.go what comes in
-// later releases.
+// definition_check.go the checks, definition_sample.go which records a run compares,
+// definition_endpoint.go how an HTTP API gives them, definition_fix.go how differences
+// are put right, definition_alerts.go who is told and who may act.
 
 // configuration is a whole file.
 func configuration() *record {
@@ -39,14 +39,14 @@ func server() *record {
 func source() *record {
 	return &record{name: "source", words: "a mapping with kind and url",
 		doc: "One store of one service.", keys: []key{
-			{name: "kind", doc: "The kind of store.", value: word([]string{"postgres", "mongodb", "sqlite"}, "mysql", "redis", "http", "kafka"),
-				required: true, example: "kind: postgres, mongodb or sqlite"},
+			{name: "kind", doc: "The kind of store; mysql is MariaDB too, and kafka is not yet supported.",
+				value: word([]string{"postgres", "mongodb", "mysql", "sqlite", "redis", "http"}, "kafka"), required: true, example: "kind: postgres, mongodb, mysql, sqlite, redis or http"},
 			{name: "url", doc: "The store's address, with credentials that may only read. Never shown.", value: secret("the store's address"),
 				required: true, example: "the store's address, such as url: ${CATALOG_URL}"},
 			{name: "fix_url", doc: "The address with credentials that may write; only the reconciler opens it. Never shown.", value: secret("the store's address")},
 			{name: "team", doc: "The team that runs the service.", value: text("the name of a team")},
-			{name: "headers", doc: "Headers sent with each request.", later: true,
-				value: dict{words: "a mapping of headers", of: secret("the header's value"), name: fieldName}},
+			{name: "headers", doc: "Headers sent with each request to an HTTP API. Their values are never shown.",
+				value: dict{words: "a mapping of headers", of: headerValue(), name: headerName, few: "is empty: name a header, or remove it"}},
 			{name: "limits", doc: "How much is asked of the store.", value: limits()},
 		}}
 }
@@ -59,9 +59,7 @@ func limits() *record {
 			value: duration(10*time.Millisecond, time.Minute, false)},
 		{name: "statement_timeout", doc: "How long one statement may take.", standard: "30s", value: duration(100*time.Millisecond, 24*time.Hour, false)},
 		{name: "records_per_second", doc: "How many records are read each second; 0 is no bound.", standard: "0", value: integer(0, 1_000_000_000)},
-		{name: "max_lag", doc: "Wait while replication lags further behind; 0 is off.", standard: "0",
-			value: duration(0, 24*time.Hour, true), later: true, laterUnless: "0"},
-		{name: "max_active", doc: "Wait while more statements of others are active; 0 is off.", standard: "0",
-			value: integer(0, 1_000_000), later: true, laterUnless: "0"},
+		{name: "max_lag", doc: "Wait while replication lags further behind; 0 is off.", standard: "10s", value: duration(10*time.Millisecond, 24*time.Hour, true)},
+		{name: "max_active", doc: "Wait while more statements of others are active; 0 is off.", standard: "25", value: integer(0, 1_000_000)},
 	}}
 }

@@ -35,7 +35,7 @@ func check() *record {
 func owner() *record {
 	return &record{name: "owner", words: "a mapping with source, dataset and key", doc: "The dataset that is the truth for a record.",
 		keys: append(side(),
-			key{name: "where", doc: "Which records the check is about, in the source's own language. Replicas are looked up unfiltered.", value: condition()},
+			key{name: "where", doc: "Which records the check is about, in the source's own language; for redis and http an expression such as state == 'open'. Replicas are looked up unfiltered.", value: conditionText()},
 			key{name: "id", misplaced: "id belongs to the replica: the owner has one record for each key"},
 			key{name: "name", misplaced: "name belongs to the replica: the owner needs none"},
 			key{name: "missing", misplaced: "missing belongs to the replica: write it there"},
@@ -67,9 +67,9 @@ func side() []key {
 	keyEntry := either{words: "a field's name, or {field, as, prefix}", of: []shape{field("a field's name"), keyPart()}}
 	return []key{
 		{name: "source", doc: "The source it is in, by name.", value: name(), required: true, example: "the name of a source"},
-		{name: "dataset", doc: "The table or collection.", value: field("the name of a table or collection")},
+		{name: "dataset", doc: "The table, the collection, or the pattern of Redis keys, with fields in braces: user:{id}.", value: field("the name of a table or collection")},
 		{name: "query", doc: "An SQL SELECT instead of a table.", value: text("an SQL SELECT")},
-		{name: "filter", doc: "A MongoDB filter, applied to every read.", value: condition()},
+		{name: "filter", doc: "A MongoDB filter, applied to every read.", value: conditionText()},
 		{name: "pipeline", doc: "A MongoDB aggregation instead of a bare collection.",
 			value: either{words: "a list of stages", of: []shape{text("a list of stages"), jsonTree{}}}},
 		{name: "unwind", doc: "The array of each document in which the records live.", value: field("the name of an array")},
@@ -78,11 +78,11 @@ func side() []key {
 		{name: "key", doc: "The fields that identify a record on both sides, in the same order.", required: true, example: "the identifying fields, such as key: [id]",
 			value: list{of: keyEntry, words: "a list of fields, such as [id]", few: "is empty: name the fields that identify a record"}},
 		{name: "version", doc: "A field that changes with every change of a record.", value: field("the name of a field")},
-		{name: "deleted_when", doc: "When a record counts as deleted, in the source's own language.", value: condition()},
-		{name: "list", doc: "How all records are listed.", value: listing(), later: true},
-		{name: "get", doc: "How one record is got.", value: getting(), later: true},
-		{name: "batch", doc: "How many records are got at once.", value: batching(), later: true},
-		{name: "format", doc: "How values are encoded.", value: word([]string{"json", "hash", "text"}), later: true},
+		{name: "deleted_when", doc: "When a record counts as deleted, in the source's own language; for redis and http an expression such as state == 'gone'.", value: conditionText()},
+		{name: "list", doc: "How an HTTP API lists all records. Without it extra records cannot be found.", value: listing()},
+		{name: "get", doc: "How an HTTP API gives one record.", value: getting()},
+		{name: "batch", doc: "How an HTTP API gives many records by their keys.", value: batching()},
+		{name: "format", doc: "How Redis values are written. Default json.", value: word([]string{"json", "hash", "text"})},
 	}
 }
 
@@ -151,8 +151,8 @@ func invariant() *record {
 func settle() shape   { return duration(0, 24*time.Hour, false) }
 func maskWord() shape { return word([]string{"none", "partial", "hash", "full"}) }
 
-// condition is written in the source's own language: SQL text, or for MongoDB
+// conditionText is written in the source's own language: SQL text, or for MongoDB
 // JSON text or the same as YAML.
-func condition() shape {
+func conditionText() shape {
 	return either{words: "a condition", of: []shape{text("a condition"), jsonTree{}}}
 }

@@ -16,7 +16,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(wholeConfiguration)
 	f.Add(string(configs.Starter()))
 	f.Add(bomb())
-	for _, name := range []string{"yaml", "keys", "later", "sides", "fields", "expansion", "merge", "alerts", "fixes", "service"} {
+	for _, name := range []string{"yaml", "keys", "later", "sides", "fields", "expansion", "merge", "alerts", "fixes", "service", "samples", "bare", "sql"} {
 		archive, err := txtar.ParseFile("testdata/bad/" + name + ".txtar")
 		if err != nil {
 			f.Fatal(err)

@@ -66,7 +66,9 @@ func TestHashTellsEveryDifference(t *testing.T) {
 		{`{1: ACTIVE, "1": TEXT`, `{2: ACTIVE, "1": TEXT`}, {"mask: hash", "mask: full"}, {"tz: Europe/Oslo}, replica", "tz: Europe/Paris}, replica"}, {"within: 2s", "within: 3s"},
 		{"precision: ms", "precision: us"}, {"absent text, 0]", "absent text, 1]"}, {"until: 2027-01-31", "until: 2027-02-01"},
 		{"owner.price * ", "owner.price + "}, {"name: archive", "name: archives"}, {"extra: ignore", "extra: report"}, {"{$sort: {day: 1}}", "{$sort: {day: -1}}"},
-		{"  copies:\n", "  copied:\n"},
+		{"  copies:\n", "  copied:\n"}, {"max_active: 9", "max_active: 8"}, {"Bearer ${PASSWORD}", "Basic ${PASSWORD}"}, {"keys: 5000", "keys: 5001"},
+		{"random: 40%", "random: 41%"}, {"recent_by: changed", "recent_by: created"}, {"absent: [404, 410]", "absent: [404]"}, {"$.page.next", "$.page.after"},
+		{"item: $.member", "item: $.user"}, {"format: hash", "format: text"}, {"whole: true", "whole: false"}, {"user:{id}:flat", "users:{id}:flat"},
 	} {
 		if strings.Count(wholeConfiguration, change[0]) != 1 {
 			t.Errorf("%q stands %d times in the configuration", change[0], strings.Count(wholeConfiguration, change[0]))
@@ -104,6 +106,10 @@ func TestCheckHash(t *testing.T) {
 		{"settle: 1h", "settle: 2h", map[string]bool{"copies": true}},
 		{"trim: true", "trim: left", map[string]bool{"prices": true}},
 		{"Europe/Oslo */5", "Europe/Oslo */6", nil},
+		{"max_active: 9", "max_active: 8", nil},
+		{"Bearer ${PASSWORD}", "Basic ${PASSWORD}", map[string]bool{"users": true}},
+		{"keys: 5000", "keys: 5001", map[string]bool{"users": true}},
+		{"page_size: 200", "page_size: 100", map[string]bool{"users": true}},
 	} {
 		if strings.Count(wholeConfiguration, change.from) != 1 {
 			t.Fatalf("%q does not stand once in the configuration", change.from)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -68,12 +69,20 @@ func (s Server) Equal(other Server) bool {
 // Source is one store as declared.
 type Source struct {
 	Name string
-	Kind string // postgres | mongodb | sqlite
+	Kind string // postgres | mongodb | mysql | sqlite | redis | http
 	URL  sources.Secret
 	// FixURL has the credentials that may write; "" where nothing is written.
 	FixURL sources.Secret
-	Team   string // "" when undeclared
+	// Headers are sent with each request to an HTTP API; nil elsewhere.
+	Headers map[string]sources.Secret
+	Team    string // "" when undeclared
 	Limits
+}
+
+// Equal says whether both are one store, read alike and by the same credentials.
+func (s Source) Equal(other Source) bool {
+	return s.Name == other.Name && s.Kind == other.Kind && s.URL == other.URL && s.FixURL == other.FixURL && s.Team == other.Team &&
+		s.Limits == other.Limits && maps.Equal(s.Headers, other.Headers)
 }
 
 // Limits are how much is asked of a store.
@@ -86,6 +95,10 @@ type Limits struct {
 	StatementTimeout time.Duration
 	// RecordsPerSecond bounds reading; 0, the default, is no bound.
 	RecordsPerSecond int
+	// MaxLag and MaxActive are the replication lag and the number of others' active
+	// statements beyond which reading waits; default 10 s and 25, 0 is off.
+	MaxLag    time.Duration
+	MaxActive int
 }
 
 // File is the text of one configuration file, under the name that problems give it.

@@ -99,6 +99,7 @@ func (l *lowering) source(name string, s *setting) Source {
 	}
 	out := Source{Name: name, Kind: valueOf[string](s, "kind"), URL: valueOf[sources.Secret](s, "url"), FixURL: valueOf[sources.Secret](s, "fix_url"),
 		Team: valueOf[string](s, "team")}
+	out.Headers = l.headers(&out, s.get("headers"))
 	if written := s.get("fix_url"); written != nil && written.bad {
 		l.doubtful[name] = true
 	}
@@ -114,6 +115,8 @@ func (l *lowering) source(name string, s *setting) Source {
 		Page:             valueOf[time.Duration](written, "page"),
 		StatementTimeout: valueOf[time.Duration](written, "statement_timeout"),
 		RecordsPerSecond: valueOf[int](written, "records_per_second"),
+		MaxLag:           valueOf[time.Duration](written, "max_lag"),
+		MaxActive:        valueOf[int](written, "max_active"),
 	}
 	if out.Limits.Page >= out.Limits.StatementTimeout && !written.bad {
 		l.report(written, "page (%s) must be shorter than statement_timeout (%s)", durationText(out.Limits.Page), durationText(out.Limits.StatementTimeout))
@@ -134,8 +137,9 @@ func (l *lowering) check(name string, s *setting) checks.Check {
 	if owner == nil {
 		l.report(s, "%q is missing: name the dataset that is the truth", "owner")
 	} else {
-		c.Owner = l.side(owner)
+		c.Owner = l.side(owner, nil)
 	}
+	c.Sample = l.sample(s.get("sample"))
 	invariants := l.invariants(s.get("invariants"))
 	taken := map[string]bool{}
 	for _, replica := range l.replicas(s) {
@@ -149,6 +153,7 @@ func (l *lowering) check(name string, s *setting) checks.Check {
 		taken[e.Name] = true
 		c.Edges = append(c.Edges, e)
 		l.fix(&c, &e, s, replica)
+		l.reachable(owner, &c.Owner, replica, &e)
 	}
 	return c
 }
@@ -174,7 +179,7 @@ func (l *lowering) replicas(s *setting) []*setting {
 }
 
 func (l *lowering) edge(check, owner, replica *setting, invariants []checks.Invariant) checks.Edge {
-	e := checks.Edge{Name: valueOf[string](replica, "name"), Replica: l.side(replica), Invariants: invariants}
+	e := checks.Edge{Name: valueOf[string](replica, "name"), Replica: l.side(replica, keyNames(owner)), Invariants: invariants}
 	if e.Name == "" {
 		e.Name = e.Replica.Source
 	}

@@ -32,9 +32,12 @@ sources:
     kind: postgres
     url: ${file:/run/secrets/catalog}
     team: catalog
-    limits: {connections: 2, page: 250ms, statement_timeout: 1m30s, records_per_second: 5000}
+    limits: {connections: 2, page: 250ms, statement_timeout: 1m30s, records_per_second: 5000, max_lag: 0, max_active: 9}
   basket: {kind: mongodb, url: "${BASKET_URL}"}
   view: {kind: sqlite, url: "${VIEW_FILE:-sqlite:///tmp/view.db}"}
+  members: {kind: http, url: "https://members/api", headers: {Authorization: "Bearer ${PASSWORD}"}}
+  cache: {kind: redis, url: "redis://cache/3"}
+  billing: {kind: mysql, url: "mysql://billing/shop"}
 defaults:
   severity: high
   settle: 10s
@@ -87,6 +90,19 @@ checks:
       - {name: archive, source: view, dataset: old_totals, key: [day], missing: ignore, extra: ignore, settle: 0s,
          fields: [{owner: total, replica: sum}]}
       - {source: basket, dataset: totals, pipeline: [{$sort: {day: 1}}], key: [day], id: [n], missing: report, fields: []}
+  users:
+    sample: {keys: 5000, random: 40%, recent_by: changed}
+    owner: {source: billing, dataset: users, key: [id]}
+    fields: [email]
+    replicas:
+      - source: members
+        list: {path: /members, items: $.data, next: $.page.next, page_size: 200, query: {size: "{page_size}", whole: true}}
+        get: {path: "/members/{id}", item: $.member, absent: [404, 410]}
+        batch: {path: /members, query: {ids: "{ids}"}}
+        key: [customerId]
+        deleted_when: state == 'gone'
+      - {source: cache, dataset: "user:{id}", key: [id]}
+      - {name: flat, source: cache, dataset: "user:{id}:flat", format: hash, key: [id]}
 `
 
 // What a configuration says arrives in checks, whole and in the right types.
@@ -96,21 +112,25 @@ func TestLowering(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	usual := configs.Limits{Connections: 4, Page: 500 * time.Millisecond, StatementTimeout: 30 * time.Second, MaxLag: 10 * time.Second, MaxActive: 25}
 	want := &configs.Config{
 		Ledger: "postgres://plumbline:hunter2@ledger/plumbline",
 		Server: configs.Server{Listen: "[::1]:9090", PublicURL: "https://plumbline.example.com", Metrics: ":9091",
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::1/128")}},
 		Alerts: wantAlerts(t), Access: configs.Access{AuditKey: "hunter2 that chains the log"},
-		Schedules: map[string]string{"copies": "@hourly", "prices": "CRON_TZ=Europe/Oslo */5 * * * *"},
+		Schedules: map[string]string{"copies": "@hourly", "users": "@hourly", "prices": "CRON_TZ=Europe/Oslo */5 * * * *"},
 		Sources: map[string]configs.Source{
 			"catalog": {Name: "catalog", Kind: "postgres", URL: "postgres://reader:hunter2@catalog/shop", Team: "catalog",
-				Limits: configs.Limits{Connections: 2, Page: 250 * time.Millisecond, StatementTimeout: 90 * time.Second, RecordsPerSecond: 5000}},
+				Limits: configs.Limits{Connections: 2, Page: 250 * time.Millisecond, StatementTimeout: 90 * time.Second, RecordsPerSecond: 5000, MaxActive: 9}},
 			"basket": {Name: "basket", Kind: "mongodb", URL: "mongodb://reader:hunter2@basket/shop",
-				Limits: configs.Limits{Connections: 4, Page: 500 * time.Millisecond, StatementTimeout: 30 * time.Second}},
+				Limits: usual},
 			"view": {Name: "view", Kind: "sqlite", URL: "sqlite:///tmp/view.db",
-				Limits: configs.Limits{Connections: 4, Page: 500 * time.Millisecond, StatementTimeout: 30 * time.Second}},
+				Limits: usual},
+			"members": {Name: "members", Kind: "http", URL: "https://members/api", Headers: map[string]sources.Secret{"Authorization": "Bearer hunter2"}, Limits: usual},
+			"cache":   {Name: "cache", Kind: "redis", URL: "redis://cache/3", Limits: usual},
+			"billing": {Name: "billing", Kind: "mysql", URL: "mysql://billing/shop", Limits: usual},
 		},
-		Checks: []checks.Check{wantCopies(), wantPrices(t)},
+		Checks: []checks.Check{wantCopies(), wantPrices(t), wantUsers()},
 	}
 	same := cmp.Options{
 		cmp.Comparer(func(a, b sources.Value) bool { return a.Equal(b) }),
@@ -140,7 +160,7 @@ func wantAlerts(t *testing.T) configs.Alerts {
 		Routes: []configs.Route{{Checks: []string{"pri*", "cop*"}, Severity: []string{"critical"}, Slack: "#oncall", Webhooks: []string{"tickets"}, Mention: "S0123456789"},
 			{Team: "basket", Webhooks: []string{"tickets"}}},
 		Digest: &configs.Digest{At: "07:30", Zone: oslo, Slack: "#data", Webhooks: []string{"pager"}},
-		Checks: map[string]configs.Alert{"copies": {Findings: 3, Share: 0.005},
+		Checks: map[string]configs.Alert{"copies": {Findings: 3, Share: 0.005}, "users": {Findings: 3, Share: 0.005},
 			"prices": {Slack: "#prices", Webhooks: []string{"tickets"}, Mention: "U0123456789", Findings: 3, Share: 0.005, Repeat: 24 * time.Hour}},
 	}
 }
@@ -201,6 +221,26 @@ func wantCopies() checks.Check {
 		{Name: "archive", Replica: archive, Rules: rule("sum"), IgnoreMissing: true, IgnoreExtra: true},
 		{Name: "basket", Replica: pipeline, Settle: time.Hour},
 	}}
+}
+
+func wantUsers() checks.Check {
+	rules := []checks.Rule{{Owner: checks.FieldRef{Name: "email"}, Replica: checks.FieldRef{Name: "email"}, Precision: -1}}
+	side := func(source, kind string, d sources.Dataset) checks.Side {
+		return checks.Side{Source: source, Kind: kind, Forms: []checks.KeyForm{{}}, Dataset: d}
+	}
+	edge := func(name string, replica checks.Side) checks.Edge {
+		return checks.Edge{Name: name, Replica: replica, Rules: rules, Settle: 10 * time.Second}
+	}
+	members := sources.Dataset{Key: []string{"customerId"}, DeletedWhen: "state == 'gone'", Endpoint: &sources.Endpoint{
+		List:  &sources.Listing{Path: "/members", Query: map[string]string{"size": "{page_size}", "whole": "true"}, Items: "$.data", Next: "$.page.next", PageSize: 200},
+		Get:   &sources.Getting{Path: "/members/{customerId}", Item: "$.member", Absent: []int{404, 410}},
+		Batch: &sources.Batching{Path: "/members", Query: map[string]string{"ids": "{ids}"}, Items: "$", Size: 100}}}
+	return checks.Check{Name: "users", Severity: "high", AllowEmpty: true, Sample: checks.Sample{Keys: 5000, Recent: 0.375, Rolling: 0.225, Random: 0.4, RecentBy: "changed"},
+		Owner: side("billing", "mysql", sources.Dataset{Name: "users", Key: []string{"id"}}),
+		Edges: []checks.Edge{edge("members", side("members", "http", members)),
+			edge("cache", side("cache", "redis", sources.Dataset{Name: "user:{id}", Format: sources.FormatJSON, Key: []string{"id"}})),
+			edge("flat", side("cache", "redis", sources.Dataset{Name: "user:{id}:flat", Format: sources.FormatHash, Key: []string{"id"}})),
+		}}
 }
 
 // A check says whether it has one replica or several; defaults never turn that around.

@@ -222,6 +222,9 @@ func texts(s *setting) []string {
 
 // valuesOf are what the items of a list mean, without those that are bad.
 func valuesOf[T any](s *setting) []T {
+	if s == nil {
+		return nil
+	}
 	var all []T
 	for _, item := range s.items {
 		if v, ok := item.value.(T); ok && !item.bad {

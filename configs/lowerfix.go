@@ -190,7 +190,7 @@ func headerName(s string) error {
 	switch {
 	case s == "" || !only(s, letters):
 		return fmt.Errorf("is refused: write it with letters, digits and hyphens")
-	case slices.Contains([]string{"host", "content-length", "transfer-encoding", "connection", "idempotency-key"}, strings.ToLower(s)):
+	case slices.Contains([]string{"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "accept-encoding", "idempotency-key"}, strings.ToLower(s)):
 		return fmt.Errorf("is refused: it is set by Plumbline")
 	}
 	return nil

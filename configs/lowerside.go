@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"plumbline/checks"
 	"plumbline/sources"
 )
 
-// side lowers what owner and replica have in common.
-func (l *lowering) side(s *setting) checks.Side {
+// side lowers what owner and replica have in common. ownerKey are the fields of
+// the owner's key, for a replica.
+func (l *lowering) side(s *setting, ownerKey []string) checks.Side {
 	if s.under == nil {
 		return checks.Side{}
 	}
@@ -19,7 +19,7 @@ func (l *lowering) side(s *setting) checks.Side {
 		Name: valueOf[string](s, "dataset"), Query: valueOf[string](s, "query"),
 		Filter: valueOf[string](s, "filter"), Pipeline: valueOf[string](s, "pipeline"),
 		Unwind: valueOf[string](s, "unwind"), DeletedWhen: valueOf[string](s, "deleted_when"),
-		Scope: conditions(s.get("scope")),
+		Scope: conditions(s.get("scope")), Format: sources.Format(valueOf[string](s, "format")),
 	}}
 	side.Dataset.Key, side.Forms, side.Masks = l.keyForms(s.get("key"))
 	if s.record.find("where").misplaced == "" {
@@ -29,10 +29,14 @@ func (l *lowering) side(s *setting) checks.Side {
 	}
 	side.Kind = l.kindOf(s.get("source"))
 	switch side.Kind {
-	case "postgres", "sqlite":
+	case "postgres", "mysql", "sqlite":
 		l.fitsSQL(s, side.Kind)
 	case "mongodb":
 		l.fitsMongoDB(s)
+	case "redis":
+		l.fitsRedis(s, &side.Dataset)
+	case "http":
+		l.fitsHTTP(s, &side.Dataset, ownerKey)
 	}
 	return side
 }
@@ -62,6 +66,7 @@ func (l *lowering) fitsSQL(s *setting, kind string) {
 	l.refuse(s, "filter", "does not fit "+kind+": write where on the owner, or a query")
 	l.refuse(s, "pipeline", "does not fit "+kind+": write a query")
 	l.refuse(s, "unwind", "does not fit "+kind+": unnest the array in a query")
+	l.refuseForms(s, kind)
 	switch dataset, query := s.get("dataset"), s.get("query"); {
 	case dataset == nil && query == nil:
 		l.report(s, "%q is missing: name a table, or write a query", "dataset")
@@ -84,6 +89,7 @@ func (l *lowering) fitsSQL(s *setting, kind string) {
 // fitsMongoDB refuses what MongoDB does not understand.
 func (l *lowering) fitsMongoDB(s *setting) {
 	l.refuse(s, "query", "does not fit mongodb: name a collection with dataset, and filter it or give it a pipeline")
+	l.refuseForms(s, "mongodb")
 	if s.get("dataset") == nil && s.get("query") == nil {
 		l.report(s, "%q is missing: name a collection", "dataset")
 	}
@@ -97,6 +103,18 @@ func (l *lowering) fitsMongoDB(s *setting) {
 		l.fitsJSON(s.get(name), "{", "a condition such as {\"state\": \"gone\"}")
 	}
 	l.fitsJSON(s.get("pipeline"), "[", "a list of stages")
+}
+
+// refuseForms refuses what only stores have that know no fields of their own.
+func (l *lowering) refuseForms(s *setting, kind string) {
+	if kind != "redis" {
+		l.refuse(s, "format", "does not fit "+kind+": only redis has formats")
+	}
+	if kind != "http" {
+		for _, name := range []string{"list", "get", "batch"} {
+			l.refuse(s, name, "does not fit "+kind+": only http has "+name)
+		}
+	}
 }
 
 func (l *lowering) fitsJSON(c *setting, opening, words string) {
@@ -179,33 +197,4 @@ func (l *lowering) keyForms(s *setting) (names []string, forms []checks.KeyForm,
 		masks = nil
 	}
 	return names, forms, masks
-}
-
-// invariants compiles the conditions of a check.
-func (l *lowering) invariants(s *setting) []checks.Invariant {
-	if s == nil {
-		return nil
-	}
-	var all []checks.Invariant
-	taken := map[string]bool{}
-	for _, item := range s.items {
-		if item.bad {
-			continue
-		}
-		name, expr := item.get("name"), item.get("expr")
-		if taken[name.value.(string)] {
-			l.report(name, "two invariants are named %s: rename one", name.raw.shown())
-		}
-		taken[name.value.(string)] = true
-		compiled, err := checks.CompileInvariant(name.value.(string), expr.value.(string))
-		switch {
-		case err == nil:
-			all = append(all, compiled)
-		case expr.raw.expanded || name.raw.expanded:
-			l.report(expr, "is no condition with what ${…} stands for: write it out to see why")
-		default:
-			l.report(expr, "%s", strings.TrimPrefix(err.Error(), "invariant "+name.value.(string)+": "))
-		}
-	}
-	return all
 }

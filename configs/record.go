@@ -13,10 +13,6 @@ type key struct {
 	// required: must be written; example is how.
 	required bool
 	example  string
-	// later: belongs to the configuration, but takes effect in a later release;
-	// until then it is refused unless its value is written as laterUnless.
-	later       bool
-	laterUnless string
 	// misplaced is why a known word is refused here; it is no part of the schema.
 	misplaced string
 }
@@ -103,14 +99,6 @@ func (s *setting) take(r *reader, e entry) {
 	}
 	child := r.value(k.value, e.value, within(s.path, k.name))
 	child.key = e.key.position
-	if k.later && (k.laterUnless == "" || e.value.text != k.laterUnless) && !child.bad {
-		child.bad = true
-		p := e.key.problem(child.path, "not yet supported: remove it")
-		if k.laterUnless != "" {
-			p = e.key.problem(child.path, "not yet supported: remove it, or set it to %s", k.laterUnless)
-		}
-		r.problems = append(r.problems, p)
-	}
 	s.under[k.name] = child
 	s.names = append(s.names, k.name)
 	s.bad = s.bad || child.bad

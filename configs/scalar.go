@@ -67,6 +67,18 @@ func (s scalar) also(check func(w written) error) scalar {
 	return s
 }
 
+// optional also accepts a value that ${…} leaves empty.
+func optional(s scalar) scalar {
+	full := s.parse
+	s.parse = func(w written) (any, error) {
+		if w.expanded && w.text == "" {
+			return nil, nil
+		}
+		return full(w)
+	}
+	return s
+}
+
 // fieldName refuses names that no store means.
 func fieldName(s string) error {
 	switch {

@@ -112,18 +112,11 @@ func (k *key) schema(d definitions) object {
 	return out
 }
 
-// describe says in words what a key means, its default, and whether it waits
-// for a later release.
+// describe says in words what a key means, and its default.
 func (k *key) describe() string {
 	words := k.doc
 	if k.standard != "" && !strings.Contains(words, "Default") {
 		words += " Default " + k.standard + "."
-	}
-	switch {
-	case k.later && k.laterUnless != "":
-		words += " Not yet supported beyond " + k.laterUnless + "."
-	case k.later:
-		words += " Not yet supported."
 	}
 	return words
 }

@@ -14,7 +14,7 @@ import (
 
 // checkSQL says what is wrong with a text in SQL of a kind; "" where nothing is.
 func checkSQL(kind, text string) string {
-	s := &sqlText{text: text, postgres: kind == "postgres"}
+	s := &sqlText{text: text, postgres: kind == "postgres", mysql: kind == "mysql"}
 	if why := s.check(); why != "" {
 		return why
 	}
@@ -27,7 +27,8 @@ func checkSQL(kind, text string) string {
 // sqlText is a text being read.
 type sqlText struct {
 	text     string
-	postgres bool // else SQLite
+	postgres bool
+	mysql    bool // or MariaDB; SQLite where it is neither
 	at       int
 	open     []int // where the brackets open that are not closed yet
 }
@@ -51,15 +52,23 @@ func (s *sqlText) check() string {
 			return "ends with a semicolon: remove it"
 		case c == ';':
 			return fmt.Sprintf("the semicolon at %s begins another statement: remove it, or put it in quotes if it is meant as text", s.place(start))
-		case strings.HasPrefix(rest, "--"):
+		case s.mysql && unclearComment(rest) != "":
+			return fmt.Sprintf("%s at %s", unclearComment(rest), s.place(start))
+		case strings.HasPrefix(rest, "--"), s.mysql && c == '#':
 			s.lineComment()
 		case strings.HasPrefix(rest, "/*"):
+			if why := s.nestedComment(rest); why != "" {
+				return why
+			}
 			if !s.blockComment() {
 				return fmt.Sprintf("the comment that begins at %s is never closed: add */", s.place(start))
 			}
 		case s.parameter(rest):
 			return fmt.Sprintf("holds a parameter at %s, for which nothing gives a value: write the value itself", s.place(start))
 		default:
+			if s.escapesQuote() {
+				return fmt.Sprintf("escapes a quote with a backslash in what opens at %s, which MySQL reads in two ways: write the quote twice", s.place(start))
+			}
 			if !s.word() {
 				return fmt.Sprintf("the quote that opens at %s is never closed: add %s", s.place(start), s.closing(start))
 			}
@@ -106,8 +115,11 @@ func (s *sqlText) blockComment() (closed bool) {
 // parameter says whether a placeholder begins here. PostgreSQL has operators
 // with ?, : and @; its $1 would be one of the adapter's own.
 func (s *sqlText) parameter(rest string) bool {
-	if s.postgres {
+	switch {
+	case s.postgres:
 		return len(rest) > 1 && rest[0] == '$' && digit(rest[1])
+	case s.mysql:
+		return rest[0] == '?'
 	}
 	return strings.IndexByte("?:@$#", rest[0]) >= 0
 }
@@ -118,9 +130,9 @@ func (s *sqlText) word() (closed bool) {
 	switch c := s.text[s.at]; {
 	case c == '\'' || c == '"' || c == '`' && !s.postgres:
 		return s.quoted(c, false)
-	case c == '[' && !s.postgres:
+	case c == '[' && !s.postgres && !s.mysql:
 		return s.past("]")
-	case c == '$':
+	case c == '$' && !s.mysql:
 		if tag := dollarTag(s.text[s.at:]); tag != "" {
 			s.at += len(tag)
 			return s.past(tag)
@@ -137,6 +149,56 @@ func (s *sqlText) word() (closed bool) {
 	}
 	s.at++
 	return true
+}
+
+// unclearComment says what is wrong with a comment of MySQL that begins where rest
+// does: servers run what stands in some, and take -- for two signs without a space.
+func unclearComment(rest string) string {
+	switch {
+	case strings.HasPrefix(rest, "/*!"), len(rest) > 3 && strings.EqualFold(rest[:4], "/*M!"):
+		return "holds a comment that some servers run and others do not: write out what is meant,"
+	case strings.HasPrefix(rest, "/*+"):
+		return "holds a hint for the optimizer: remove it, what a statement may cost is set under limits,"
+	case strings.HasPrefix(rest, "--") && len(rest) > 2 && strings.IndexByte(" \t\r\n", rest[2]) < 0:
+		return "holds -- without a space behind it, which is no comment: put a space behind it, or between the two,"
+	}
+	return ""
+}
+
+// nestedComment refuses a comment of MySQL that holds the beginning of another:
+// versions differ in where such a comment ends.
+func (s *sqlText) nestedComment(rest string) string {
+	body, _, closed := strings.Cut(rest[2:], "*/")
+	if at := strings.Index(body, "/*"); s.mysql && closed && at >= 0 {
+		return fmt.Sprintf("the comment that begins at %s holds another: remove one", s.place(s.at))
+	}
+	return ""
+}
+
+// escapesQuote says whether a text of MySQL that opens here holds an odd number of
+// backslashes before a quote: by its sql_mode a server takes it for the text's end
+// or for one of its characters.
+func (s *sqlText) escapesQuote() bool {
+	quote := s.text[s.at]
+	if !s.mysql || quote != '\'' && quote != '"' {
+		return false
+	}
+	backslashes := 0
+	for i := s.at + 1; i < len(s.text); i++ {
+		switch c := s.text[i]; {
+		case c == '\\':
+			backslashes++
+			continue
+		case c == quote && backslashes%2 == 1:
+			return true
+		case c == quote && strings.HasPrefix(s.text[i+1:], string(quote)):
+			i++
+		case c == quote:
+			return false
+		}
+		backslashes = 0
+	}
+	return false
 }
 
 // quoted passes what stands in quotes; a doubled quote is one of the text, and so

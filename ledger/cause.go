@@ -33,6 +33,11 @@ func causeOf(r *Run, p *alerts.Policy) string {
 		return ""
 	}
 	why := r.Error
+	for reason := range r.Reasons {
+		if strings.HasPrefix(reason, checks.SchemaPrefix) {
+			return shortened(reason) // names of fields and types
+		}
+	}
 	if why == "" {
 		for _, reason := range r.EdgeRun().ReasonList() {
 			why = cmp.Or(why, reason)
@@ -43,6 +48,16 @@ func causeOf(r *Run, p *alerts.Policy) string {
 		cause += fmt.Sprintf("; %d of %d segments were not read", left, r.Segments)
 	}
 	return cause
+}
+
+// causeMost is how long a cause may be that names what changed.
+const causeMost = 300
+
+func shortened(words string) string {
+	if runes := []rune(words); len(runes) > causeMost {
+		return string(runes[:causeMost-1]) + "…"
+	}
+	return words
 }
 
 // causeIn is the kind of failure that a text tells of.

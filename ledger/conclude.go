@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"plumbline/checks"
@@ -35,6 +36,9 @@ func (r *Run) because(reason string, times int64) {
 // was found that would need it.
 func (l *Ledger) endScan(ctx context.Context, tx *Tx, b *book, r *Run, at time.Time, allowEmpty bool) error {
 	r.EndedAt = timeOf(millis(at))
+	if err := tx.rollOn(ctx, r, r.EndedAt); err != nil {
+		return err
+	}
 	return l.conclude(ctx, tx, b, r, at, allowEmpty)
 }
 
@@ -82,7 +86,7 @@ func (r *Run) draw(cancelled, allowEmpty bool, failure string) {
 		r.Reasons = map[string]int64{}
 	}
 	e := r.EdgeRun()
-	if failure != "" {
+	if failure != "" && !strings.HasPrefix(failure, checks.SchemaPrefix) { // then the data is what it was, and of another shape
 		e.Err = errors.New(failure)
 	}
 	e.Conclude(cancelled, allowEmpty && len(r.Keys) == 0)
@@ -95,11 +99,12 @@ func (r *Run) draw(cancelled, allowEmpty bool, failure string) {
 // complete says whether the run read all there is, so that what it did not meet
 // is not there.
 func (r *Run) complete() bool {
-	return len(r.Keys) == 0 && (r.Result == checks.Clean || r.Result == checks.Drift) && r.Unread == 0 && r.Counts.Skipped == 0 && r.Pending == 0
+	return len(r.Keys) == 0 && !r.Sampled() && (r.Result == checks.Clean || r.Result == checks.Drift) && r.Unread == 0 && r.Counts.Skipped == 0 && r.Pending == 0
 }
 
-// finish ends a run whose result is drawn, and says what it means for its edge.
-// A run of given keys alone says nothing of the edge.
+// finish ends a run whose result is drawn, and says what it means for its edge. A
+// run that was asked to compare less than its check declares says nothing of the
+// edge beside what it found.
 func (l *Ledger) finish(ctx context.Context, tx *Tx, r *Run, at time.Time) error {
 	at = timeOf(millis(at))
 	r.State, r.FinishedAt = Finished, at
@@ -113,7 +118,10 @@ func (l *Ledger) finish(ctx context.Context, tx *Tx, r *Run, at time.Time) error
 	if err := tx.save(ctx, r); err != nil {
 		return err
 	}
-	if len(r.Keys) > 0 || r.Result == checks.Cancelled {
+	if err := tx.acceptSeen(ctx, r); err != nil {
+		return err
+	}
+	if r.aside() || r.Result == checks.Cancelled {
 		return nil
 	}
 	if err := l.concludeEdge(ctx, tx, r, at); err != nil {
@@ -135,35 +143,41 @@ func (l *Ledger) concludeEdge(ctx context.Context, tx *Tx, r *Run, at time.Time)
 		why = reasons[0]
 	}
 	next := known.Conclude(drift.Conclusion{Run: r.ID, Number: r.Number, Result: r.Result, Why: why, Coverage: r.Coverage,
-		Whole: r.complete() && r.Omitted == 0}, known.open, known.pending, at)
+		Whole: r.complete() && r.Omitted == 0, Sampled: r.Sampled(), Bound: r.Bound()}, known.open, known.pending, at)
 	if next.LastRun == r.ID {
 		if err := l.keepCause(ctx, tx, r); err != nil {
 			return err
 		}
 	}
-	compared := known.compared
 	if r.complete() && next.LastRun == r.ID {
-		compared = r.Counts.Compared()
+		known.compared = r.Counts.Compared()
 	}
-	return keepStanding(ctx, tx, r.Check, r.Replica, next, compared)
+	if next.LastRun == r.ID {
+		known.scopeShare = r.ScopeShare()
+		if size := r.Size(); size > 0 {
+			known.size = size
+		}
+	}
+	return keepStanding(ctx, tx, r.Check, r.Replica, next, &known)
 }
 
 // standingRow is where an edge stands, and what that is drawn from.
 type standingRow struct {
 	drift.Standing
-	hash                    string
-	compared, open, pending int64
+	hash                          string
+	compared, size, open, pending int64
+	scopeShare                    float64
 }
 
 func readStanding(ctx context.Context, from querier, check, replica string) (s standingRow, err error) {
 	var consistency, result string
 	var since, lastAt, success int64
 	err = from.QueryRowContext(ctx, `SELECT consistency, since, last_run, last_number, last_whole, last_result, last_error, last_at, last_success,
-			coverage, compared, pending, hash,
+			coverage, bound, compared, size, scope_share, pending, hash,
 			(SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM tallies t WHERE t.check_name = $1 AND t.replica = $2 AND t.state <> 'resolved')
 		FROM edges WHERE check_name = $1 AND replica = $2`, check, replica).
-		Scan(&consistency, &since, &s.LastRun, &s.Number, &s.Whole, &result, &s.LastError, &lastAt, &success, &s.Coverage, &s.compared,
-			&s.pending, &s.hash, &s.open)
+		Scan(&consistency, &since, &s.LastRun, &s.Number, &s.Whole, &result, &s.LastError, &lastAt, &success, &s.Coverage, &s.Bound, &s.compared,
+			&s.size, &s.scopeShare, &s.pending, &s.hash, &s.open)
 	if err != nil {
 		return s, fmt.Errorf("read edge %s/%s: %w", check, replica, err)
 	}
@@ -172,11 +186,13 @@ func readStanding(ctx context.Context, from querier, check, replica string) (s s
 	return s, nil
 }
 
-func keepStanding(ctx context.Context, tx *Tx, check, replica string, s drift.Standing, compared int64) error {
+// keepStanding keeps where an edge stands, and how many records are known of it.
+func keepStanding(ctx context.Context, tx *Tx, check, replica string, s drift.Standing, known *standingRow) error {
 	_, err := tx.exec(ctx, `UPDATE edges SET consistency = $1, since = $2, last_run = $3, last_result = $4, last_error = $5, last_at = $6,
-			last_success = $7, coverage = $8, compared = $9, last_number = $10, last_whole = $11 WHERE check_name = $12 AND replica = $13`,
+			last_success = $7, coverage = $8, compared = $9, last_number = $10, last_whole = $11, bound = $12, size = $13,
+			scope_share = $14 WHERE check_name = $15 AND replica = $16`,
 		string(s.Consistency), millis(s.Since), s.LastRun, string(s.LastResult), text(s.LastError), millis(s.LastAt),
-		millis(s.LastSuccess), s.Coverage, compared, s.Number, s.Whole, check, replica)
+		millis(s.LastSuccess), s.Coverage, known.compared, s.Number, s.Whole, s.Bound, known.size, known.scopeShare, check, replica)
 	if err != nil {
 		return fmt.Errorf("keep the standing of %s/%s: %w", check, replica, err)
 	}
@@ -195,7 +211,7 @@ func (b *book) recount(ctx context.Context) error {
 	if next == known.Standing {
 		return nil
 	}
-	return keepStanding(ctx, b.tx, b.check, b.replica, next, known.compared)
+	return keepStanding(ctx, b.tx, b.check, b.replica, next, &known)
 }
 
 // cutShort finishes a run as cancelled at once. Its suspects are judged all the

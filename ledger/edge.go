@@ -28,6 +28,11 @@ type Edge struct {
 	Running string
 	// Compared is how many records the last run that was complete compared.
 	Compared int64
+	// Size is about how many keys the owner had when a sample was last drawn of them;
+	// 0 when unknown. ScopeShare is about the share of all records that LastRun
+	// compared; 0 where nobody knows.
+	Size       int64
+	ScopeShare float64
 }
 
 // Tally is how many findings there are of a kind in a state.

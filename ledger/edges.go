@@ -11,7 +11,7 @@ import (
 )
 
 const selectEdge = `SELECT check_name, replica, declared, hash, begun, consistency, since, last_run, last_number, last_whole, last_result, last_error, last_at,
-	last_success, coverage, compared, pending,
+	last_success, coverage, bound, compared, size, scope_share, pending,
 	(SELECT r.omitted FROM runs r WHERE r.id = edges.last_run),
 	(SELECT MIN(f.first_seen) FROM findings f WHERE f.check_name = edges.check_name AND f.replica = edges.replica AND f.state <> 'resolved')
 	FROM edges`
@@ -21,7 +21,7 @@ func scanEdge(rows *sql.Rows) (e Edge, err error) {
 	var begun, since, lastAt, success int64
 	var oldest, omitted sql.NullInt64
 	err = rows.Scan(&e.Check, &e.Replica, &e.Declared, &e.Hash, &begun, &consistency, &since, &e.LastRun, &e.Number, &e.Whole, &result, &e.LastError, &lastAt, &success,
-		&e.Coverage, &e.Compared, &e.Pending, &omitted, &oldest)
+		&e.Coverage, &e.Bound, &e.Compared, &e.Size, &e.ScopeShare, &e.Pending, &omitted, &oldest)
 	e.Omitted = omitted.Int64
 	e.Begun, e.Since, e.LastAt, e.LastSuccess, e.OldestOpen = timeOf(begun), timeOf(since), timeOf(lastAt), timeOf(success), timeOf(oldest.Int64)
 	e.Consistency, e.LastResult = drift.Consistency(consistency), checks.Result(result)

@@ -53,6 +53,8 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, keep Retention) (done
 		n    *int64
 		do   func(context.Context, *Tx) (int64, error)
 	}{
+		{"what samples drew", new(int64), deleteOld(`DELETE FROM rolls WHERE (run, side) IN (SELECT s.run, s.side FROM rolls s JOIN runs r ON r.id = s.run
+			WHERE r.state = 'finished' AND r.finished_at < $1 LIMIT $2)`, before(keep.Segments))},
 		{"segments", &done.Segments, deleteOld(`DELETE FROM segments WHERE (run, n) IN (SELECT s.run, s.n FROM segments s JOIN runs r ON r.id = s.run
 			WHERE r.state = 'finished' AND r.finished_at < $1 LIMIT $2)`, before(keep.Segments))},
 		{"runs", &done.Runs, deleteOld(`DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE state = 'finished' AND finished_at < $1

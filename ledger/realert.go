@@ -118,7 +118,7 @@ func (l *Ledger) steps(s *situation, m *mark, now time.Time) *steps {
 		out.over, mute = true, nil
 	}
 	out.muted = mute != nil
-	for _, kind := range []alerts.Kind{alerts.Drift, alerts.Blind} {
+	for _, kind := range []alerts.Kind{alerts.Drift, alerts.Blind, alerts.Schema} {
 		if kind != alerts.Drift {
 			facts = s.facts(kind, &policy, m, now)
 		}

@@ -41,7 +41,10 @@ func (l *Ledger) RecordSegment(ctx context.Context, held *Segment, p Progress, a
 		}
 		tx.tell(Change{Topic: "segment", Check: run.Check, Replica: run.Replica, ID: run.ID})
 		now, cancel = s, run.CancelRequested
-		if p.Done {
+		if err := stopAfter(ctx, tx, run, now, r.at); err != nil {
+			return err
+		}
+		if s.over() {
 			return l.segmentOver(ctx, tx, r.book, run, r.at, edge.AllowEmpty)
 		}
 		if err := r.book.flush(ctx); err != nil {
@@ -52,8 +55,41 @@ func (l *Ledger) RecordSegment(ctx context.Context, held *Segment, p Progress, a
 	if err != nil {
 		return false, fmt.Errorf("record segment %d of run %s: %w", held.N, held.Run, err)
 	}
+	now.Plan.Keys = held.Plan.Keys
 	*held = *now
 	return cancel, nil
+}
+
+// stopAfter ends the scan of a run that has seen as many differences as it was to
+// see: what was recorded counts, and the rest is unread. s is the segment that was
+// recorded last, and is brought up to date.
+func stopAfter(ctx context.Context, tx *Tx, r *Run, s *Segment, at time.Time) error {
+	most := r.Asked.StopAfter
+	if most == 0 || r.Counts.Differences()+r.Pending < most {
+		return nil
+	}
+	unread := r.Unread
+	for _, state := range []SegmentState{SegmentQueued, SegmentRunning} {
+		if err := stopSegments(ctx, tx, r, state, at); err != nil {
+			return err
+		}
+	}
+	if r.Unread == unread {
+		return nil // it was read to its end all the same
+	}
+	r.because(stoppedAfter(most), 1)
+	if s.State == SegmentRunning {
+		s.State, s.EndedAt, s.Unread = SegmentStopped, timeOf(millis(at)), max(1, s.Plan.Estimate-s.Read)
+	}
+	return nil
+}
+
+// stoppedAfter is why a run that was to see so many differences left the rest unread.
+func stoppedAfter(differences int64) string {
+	if differences == 1 {
+		return "stopped after 1 difference"
+	}
+	return fmt.Sprintf("stopped after %d differences", differences)
 }
 
 // advance moves a segment's cursor.
@@ -123,5 +159,17 @@ func differenceOf(after, before checks.Counts) checks.Counts {
 	after.Skipped -= before.Skipped
 	after.Unsettled -= before.Unsettled
 	after.SuspectsCleared -= before.SuspectsCleared
+	after.RandomKeys -= before.RandomKeys
+	after.RandomDrift -= before.RandomDrift
+	after.RandomGone -= before.RandomGone
+	after.RandomReplicaKeys -= before.RandomReplicaKeys
+	after.RandomExtras -= before.RandomExtras
+	after.RandomReplicaGone -= before.RandomReplicaGone
+	after.RandomKeys -= before.RandomKeys
+	after.RandomDrift -= before.RandomDrift
+	after.RandomGone -= before.RandomGone
+	after.RandomReplicaKeys -= before.RandomReplicaKeys
+	after.RandomExtras -= before.RandomExtras
+	after.RandomReplicaGone -= before.RandomReplicaGone
 	return after
 }

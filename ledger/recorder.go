@@ -38,6 +38,7 @@ type suspectID struct {
 type suspectRow struct {
 	checks.Suspect
 	runs    []string
+	random  randomMarks // whose key it is to the runs that drew it at random
 	metTerm int64
 	kept    bool // it is in the ledger
 	dirty   bool
@@ -93,18 +94,20 @@ func (r *recorder) load(ctx context.Context, who []ident) error {
 }
 
 // suspectColumnCount is how many columns a suspect is written in.
-const suspectColumnCount = 13
+const suspectColumnCount = 14
 
-const suspectColumns = `record_key, copy_id, duplicate, owner, first_seen, since, restarts, runs, met_term`
+const suspectColumns = `record_key, copy_id, duplicate, owner, first_seen, since, restarts, runs, met_term, random`
 
 func (k *keyring) scanSuspect(rows *sql.Rows) (*suspectRow, error) {
 	s := &suspectRow{kept: true}
 	var key, id, owner []byte
 	var first, since int64
-	var runs string
-	if err := rows.Scan(&key, &id, &s.Duplicate, &owner, &first, &since, &s.Restarts, &runs, &s.metTerm); err != nil {
+	var runs, random string
+	if err := rows.Scan(&key, &id, &s.Duplicate, &owner, &first, &since, &s.Restarts, &runs, &s.metTerm, &random); err != nil {
 		return nil, err
 	}
+	s.random = readMarks(random)
+	s.Random = s.random.any()
 	copy(s.Owner[:], owner)
 	s.FirstSeen, s.Since, s.runs = timeOf(first), timeOf(since), strings.Fields(runs)
 	var err error
@@ -135,14 +138,20 @@ func (r *recorder) run(ctx context.Context, id string) (*Run, error) {
 // times. One whose finding is open counts as that difference at once; only how
 // often a record is held is always looked at again, since that is counted.
 func (r *recorder) suspect(ctx context.Context, s checks.Suspect, runs []string) error {
+	return r.suspectOf(ctx, s, runs, func(string) checks.Role { return s.Random })
+}
+
+// suspectOf is suspect where random says of each run whether it drew the key at
+// random, and of which side.
+func (r *recorder) suspectOf(ctx context.Context, s checks.Suspect, runs []string, random func(run string) checks.Role) error {
 	id := r.idOf(&s)
 	if e := r.book.entries[id.ident]; e != nil && e.after != nil && e.after.State.Open() && !s.Duplicate && e.after.Kind != checks.Duplicate {
-		return r.count(ctx, e, runs)
+		return r.count(ctx, e, random, runs)
 	}
 	row := r.rows[id]
 	if row == nil || row.gone {
 		kept := row != nil && row.kept
-		row = &suspectRow{Suspect: s, kept: kept, dirty: true}
+		row = &suspectRow{Suspect: s, random: randomMarks{}, kept: kept, dirty: true}
 		row.Known = false
 		r.rows[id] = row
 		r.pending++
@@ -159,20 +168,28 @@ func (r *recorder) suspect(ctx context.Context, s checks.Suspect, runs []string)
 		if run != nil {
 			row.runs = append(row.runs, name)
 			run.Pending++
+			if side := random(name); side != "" {
+				row.random[name] = side
+			}
 		}
 	}
 	return nil
 }
 
-// count counts an open finding as a difference of some runs, once each.
-func (r *recorder) count(ctx context.Context, e *entry, runs []string) error {
+// count counts an open finding as a difference of some runs, once each; random
+// says of which side each drew its key at random, "" for none.
+func (r *recorder) count(ctx context.Context, e *entry, random func(run string) checks.Role, runs []string) error {
 	kind, fresh, last := e.after.Kind, len(runs) == 0, ""
 	for _, name := range runs {
 		run, err := r.run(ctx, name)
 		if err != nil {
 			return err
 		}
-		if run == nil || e.countedIn(name, kind) {
+		if run == nil {
+			continue
+		}
+		addRandomDrift(&run.Counts, random(name), kind)
+		if e.countedIn(name, kind) {
 			continue
 		}
 		addKind(&run.Counts, kind)
@@ -183,6 +200,20 @@ func (r *recorder) count(ctx context.Context, e *entry, runs []string) error {
 		return nil
 	}
 	return r.book.seeAgain(e, r.at, last)
+}
+
+// addRandomDrift counts a key that was drawn at random and differs.
+func addRandomDrift(c *checks.Counts, random checks.Role, kind checks.DifferenceKind) {
+	switch random {
+	case checks.OwnerSide:
+		c.RandomKeys++
+		c.RandomDrift++
+	case checks.ReplicaSide:
+		c.RandomReplicaKeys++
+		if kind == checks.Extra {
+			c.RandomExtras++
+		}
+	}
 }
 
 func addKind(c *checks.Counts, kind checks.DifferenceKind) {
@@ -269,11 +300,13 @@ func (r *recorder) writeSuspects(ctx context.Context, some []suspectID) error {
 	for _, id := range some {
 		row := r.rows[id]
 		args = append(args, id.ident[:], id.duplicate, r.book.check, r.book.replica, r.tx.keys.encodeKey(row.Key), r.tx.keys.encodeKey(row.ID), row.Owner[:],
-			millis(row.FirstSeen), millis(row.Since), millis(row.Since.Add(r.settle)), row.Restarts, strings.Join(row.runs, " "), row.metTerm)
+			millis(row.FirstSeen), millis(row.Since), millis(row.Since.Add(r.settle)), row.Restarts, strings.Join(row.runs, " "), row.metTerm,
+			row.random.write(row.runs))
 	}
 	_, err := r.tx.exec(ctx, `INSERT INTO suspects (ident, duplicate, check_name, replica, record_key, copy_id, owner, first_seen, since,
-			due_at, restarts, runs, met_term) VALUES `+placeholders(1, len(some), suspectColumnCount)+`
+			due_at, restarts, runs, met_term, random) VALUES `+placeholders(1, len(some), suspectColumnCount)+`
 		ON CONFLICT (ident, duplicate) DO UPDATE SET owner = excluded.owner, first_seen = excluded.first_seen, since = excluded.since,
-			due_at = excluded.due_at, restarts = excluded.restarts, runs = excluded.runs, met_term = excluded.met_term`, args...)
+			due_at = excluded.due_at, restarts = excluded.restarts, runs = excluded.runs, met_term = excluded.met_term,
+			random = excluded.random`, args...)
 	return err
 }

@@ -44,7 +44,18 @@ type Run struct {
 	Error  string
 	// Keys, given as the owner writes them, are compared alone; empty is everything.
 	Keys []sources.Key
-	Plan checks.Plan
+	// Asked is what somebody asked it to compare instead of what its check declares.
+	Asked Asked
+	// Sample is what it draws, the zero Sample is everything; Seed is what its draws
+	// at random follow from, and is its own from the beginning.
+	Sample checks.Sample
+	Seed   uint64
+	// Drawn is what it drew; nil until then, and where it compares everything.
+	Drawn *checks.Sampled
+	// Rolls are what it drew of the rolling part of each side, for whoever plans it;
+	// of a run that is read they are empty.
+	Rolls []Roll
+	Plan  checks.Plan
 	// Estimate is about how many records will be read; 0 when unknown. Read is how many were.
 	Estimate, Read int64
 	Counts         checks.Counts
@@ -65,13 +76,19 @@ type Run struct {
 	Term                          int64
 	// Hash is of the check as it was when the run was created.
 	Hash string
+	// Shape is the fingerprint of both sides' shapes, as it was planned by; "" where
+	// neither store tells them. Shapes are those, and SchemaChanges what was found to
+	// have changed, for whoever plans or ends it; of a run that is read they are empty.
+	Shape         string
+	Shapes        *checks.Shapes
+	SchemaChanges []checks.SchemaChange
 }
 
 // EdgeRun is the run as the engine tells of it.
 func (r *Run) EdgeRun() *checks.EdgeRun {
 	return &checks.EdgeRun{ID: r.ID, Check: r.Check, Replica: r.Replica, Result: r.Result, StartedAt: r.StartedAt,
 		Duration: r.EndedAt.Sub(r.StartedAt), Plan: r.Plan, Counts: r.Counts, Unread: r.Unread, Pending: r.Pending,
-		Omitted: r.Omitted, Reasons: r.Reasons, Copies: r.Copies}
+		Omitted: r.Omitted, Reasons: r.Reasons, Copies: r.Copies, Shape: r.Shape, Sampled: r.Drawn}
 }
 
 // SegmentState is where a segment is.
@@ -93,7 +110,10 @@ type Segment struct {
 	N    int // from 0
 	Plan checks.Segment
 	// From is where the segment began before anything of it was read.
-	From      sources.Position
+	From sources.Position
+	// Drawn says that it compares keys that were drawn, which are in Plan.Keys of a
+	// segment that was claimed.
+	Drawn     bool
 	State     SegmentState
 	Term      int64
 	Worker    string

@@ -23,6 +23,13 @@ type countsDocument struct {
 	Skipped         int64 `json:"skipped"`
 	Unsettled       int64 `json:"unsettled"`
 	SuspectsCleared int64 `json:"suspects_cleared"`
+
+	RandomKeys        int64 `json:"random_keys,omitempty"`
+	RandomDrift       int64 `json:"random_drift,omitempty"`
+	RandomGone        int64 `json:"random_gone,omitempty"`
+	RandomReplicaKeys int64 `json:"random_replica_keys,omitempty"`
+	RandomExtras      int64 `json:"random_extras,omitempty"`
+	RandomReplicaGone int64 `json:"random_replica_gone,omitempty"`
 }
 
 // planDocument is checks.Plan as it is kept.
@@ -32,6 +39,9 @@ type planDocument struct {
 	Raw    bool           `json:"raw,omitempty"`
 	Why    []string       `json:"why,omitempty"`
 	Blind  []string       `json:"blind,omitempty"`
+
+	Sampled    string `json:"sampled,omitempty"`
+	SampleKeys int64  `json:"sample_keys,omitempty"`
 }
 
 type passDocument struct {
@@ -40,7 +50,7 @@ type passDocument struct {
 }
 
 func writePlan(p checks.Plan) (string, error) {
-	d := planDocument{Kind: string(p.Kind), Raw: p.Raw, Why: p.Why, Blind: p.Blind}
+	d := planDocument{Kind: string(p.Kind), Raw: p.Raw, Why: p.Why, Blind: p.Blind, Sampled: p.Sampled, SampleKeys: p.SampleKeys}
 	for _, pass := range p.Passes {
 		d.Passes = append(d.Passes, passDocument{string(pass.Drive), pass.Presence})
 	}
@@ -52,7 +62,7 @@ func readPlan(s string) (p checks.Plan, err error) {
 	if err := undocument(s, &d); err != nil {
 		return p, err
 	}
-	p = checks.Plan{Kind: checks.PlanKind(d.Kind), Raw: d.Raw, Why: d.Why, Blind: d.Blind}
+	p = checks.Plan{Kind: checks.PlanKind(d.Kind), Raw: d.Raw, Why: d.Why, Blind: d.Blind, Sampled: d.Sampled, SampleKeys: d.SampleKeys}
 	for _, pass := range d.Passes {
 		p.Passes = append(p.Passes, checks.Pass{Drive: checks.Role(pass.Drive), Presence: pass.Presence})
 	}
@@ -100,7 +110,7 @@ func (k *keyring) readKeys(s string) (keys []sources.Key, err error) {
 
 const runColumns = `id, number, check_name, replica, cause, actor, slot_at, generation, state, result, error, given, plan,
 	estimate, records_read, counts, unread, pending, omitted, copies, reasons, waits, coverage, created_at, started_at,
-	ended_at, finished_at, cancel_requested, cancelled_by, segments, segments_done, term, hash`
+	ended_at, finished_at, cancel_requested, cancelled_by, segments, segments_done, term, hash, asked, sample, seed, sampled, shape`
 
 const selectRun = `SELECT ` + runColumns + ` FROM runs`
 
@@ -108,10 +118,17 @@ func (k *keyring) scanRun(rows *sql.Rows) (*Run, error) {
 	r := &Run{}
 	var slot, created, started, ended, finished int64
 	var trigger, state, result, given, plan, counts, reasons, waits string
+	var drawn draw
+	var seed int64
 	err := rows.Scan(&r.ID, &r.Number, &r.Check, &r.Replica, &trigger, &r.Actor, &slot, &r.Generation, &state, &result, &r.Error,
 		&given, &plan, &r.Estimate, &r.Read, &counts, &r.Unread, &r.Pending, &r.Omitted, &r.Copies, &reasons, &waits, &r.Coverage,
-		&created, &started, &ended, &finished, &r.CancelRequested, &r.CancelledBy, &r.Segments, &r.SegmentsDone, &r.Term, &r.Hash)
+		&created, &started, &ended, &finished, &r.CancelRequested, &r.CancelledBy, &r.Segments, &r.SegmentsDone, &r.Term, &r.Hash,
+		&drawn.asked, &drawn.sample, &seed, &drawn.sampled, &r.Shape)
 	if err != nil {
+		return nil, err
+	}
+	r.Seed = uint64(seed)
+	if err := drawn.read(r); err != nil {
 		return nil, err
 	}
 	r.Trigger, r.State, r.Result = Trigger(trigger), RunState(state), checks.Result(result)
@@ -162,14 +179,18 @@ func (tx *Tx) save(ctx context.Context, r *Run) error {
 	if err != nil {
 		return err
 	}
+	drawn, err := writeDraw(r)
+	if err != nil {
+		return err
+	}
 	_, err = tx.exec(ctx, `UPDATE runs SET generation = $1, state = $2, result = $3, error = $4, plan = $5, estimate = $6, records_read = $7,
 			counts = $8, unread = $9, pending = $10, omitted = $11, copies = $12, reasons = $13, waits = $14, coverage = $15,
 			started_at = $16, ended_at = $17, finished_at = $18, cancel_requested = $19, cancelled_by = $20, segments = $21,
-			segments_done = $22, term = $23
-		WHERE id = $24`,
+			segments_done = $22, term = $23, asked = $24, sample = $25, sampled = $26
+		WHERE id = $27`,
 		r.Generation, string(r.State), string(r.Result), text(r.Error), plan, r.Estimate, r.Read, counts, r.Unread, r.Pending, r.Omitted,
 		r.Copies, reasons, waits, r.Coverage, millis(r.StartedAt), millis(r.EndedAt), millis(r.FinishedAt), r.CancelRequested,
-		text(r.CancelledBy), r.Segments, r.SegmentsDone, r.Term, r.ID)
+		text(r.CancelledBy), r.Segments, r.SegmentsDone, r.Term, drawn.asked, drawn.sample, drawn.sampled, r.ID)
 	if err != nil {
 		return fmt.Errorf("save run %s: %w", r.ID, err)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,16 +105,23 @@ func (l *Ledger) insertRuns(ctx context.Context, tx *Tx, runs []*Run) error {
 			return err
 		}
 		r.ID, r.State, r.CreatedAt = newRunID(), Queued, timeOf(millis(now))
+		if r.Seed == 0 {
+			r.Seed = newSeed()
+		}
 		if r.Reasons == nil {
 			r.Reasons = map[string]int64{}
 		}
 		if r.Waits == nil {
 			r.Waits = map[string]int64{}
 		}
+		drawn, err := writeDraw(r)
+		if err != nil {
+			return err
+		}
 		_, err = tx.exec(ctx, `INSERT INTO runs (`+runColumns+`, worker, told) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', '', $10, '',
-				0, 0, '', 0, 0, 0, $11, '', '', 0, $12, 0, 0, 0, $13, '', 0, 0, 0, $14, '', $13)`,
+				0, 0, '', 0, 0, 0, $11, '', '', 0, $12, 0, 0, 0, $13, '', 0, 0, 0, $14, $15, $16, $17, $18, '', '', $13)`,
 			r.ID, r.Number, r.Check, r.Replica, string(r.Trigger), text(r.Actor), millis(r.SlotAt), r.Generation, string(r.State), given,
-			r.Copies, millis(r.CreatedAt), false, r.Hash)
+			r.Copies, millis(r.CreatedAt), false, r.Hash, drawn.asked, drawn.sample, int64(r.Seed), drawn.sampled)
 		if err != nil {
 			return fmt.Errorf("keep a run of %s/%s: %w", r.Check, r.Replica, err)
 		}
@@ -123,6 +132,14 @@ func (l *Ledger) insertRuns(ctx context.Context, tx *Tx, runs []*Run) error {
 
 // newRunID makes an id nobody else makes: 80 random bits in base 32.
 func newRunID() string { return rand.Text()[:16] }
+
+// newSeed makes what a run's draws at random follow from; nobody can tell it
+// before the run is there.
+func newSeed() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return binary.BigEndian.Uint64(b[:])
+}
 
 // onRun runs do in a transaction that holds the run's edge.
 func (l *Ledger) onRun(ctx context.Context, id string, do func(*Tx, *Run) error) error {
@@ -169,9 +186,8 @@ func (l *Ledger) ClaimRun(ctx context.Context, id, worker string) (run *Run, err
 	return run, nil
 }
 
-// PlanRun begins a run that was claimed: it keeps r's plan, estimate and copies and the
-// segments, and calls jobs in the same transaction. ErrLostTerm; *Ended where the
-// run is finished or was begun before.
+// PlanRun begins a run that was claimed: it keeps r's plan, estimate, copies, and
+// what it drew, and the segments, and calls jobs in the same transaction. ErrLostTerm; *Ended where the run is finished or was begun before.
 func (l *Ledger) PlanRun(ctx context.Context, r *Run, segments []Segment, jobs func(tx *Tx) error) error {
 	var begun *Run
 	err := l.onRun(ctx, r.ID, func(tx *Tx, now *Run) error {
@@ -182,7 +198,16 @@ func (l *Ledger) PlanRun(ctx context.Context, r *Run, segments []Segment, jobs f
 			return &Ended{What: "the planning of run " + r.ID}
 		}
 		now.State, now.Plan, now.Estimate, now.Copies, now.Segments = Running, r.Plan, r.Estimate, r.Copies, len(segments)
+		now.Sample, now.Drawn = r.Sample, r.Drawn
+		maps.Copy(now.Reasons, r.Reasons) // what the draw lacks
 		if err := insertSegments(ctx, tx, r.ID, segments); err != nil {
+			return err
+		}
+		if err := keepRolls(ctx, tx, r.ID, r.Rolls); err != nil {
+			return err
+		}
+		now.Shapes, now.Shape, now.SchemaChanges = r.Shapes, r.Shape, r.SchemaChanges
+		if err := tx.acceptSchema(ctx, now); err != nil {
 			return err
 		}
 		begun = now
@@ -216,6 +241,9 @@ func (l *Ledger) EndRun(ctx context.Context, r *Run, why string, result checks.R
 		}
 		if result == checks.Error {
 			now.Error = why
+		}
+		if err := tx.schemaBroke(ctx, r.Check, r.Replica, r.ID, r.SchemaChanges); err != nil {
+			return err
 		}
 		now.Result, ended = result, now
 		return l.finish(ctx, tx, now, l.now())

@@ -75,7 +75,7 @@ func (tx *Tx) declareEdge(ctx context.Context, e Edge, now time.Time) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $5, '', 0, $7, '', '', 0, 0, 0, 0, 0, 0, 0, '', 0)
 		ON CONFLICT (check_name, replica) DO UPDATE SET declared = excluded.declared, hash = excluded.hash, begun = excluded.begun,
 			consistency = excluded.consistency, since = excluded.since, last_whole = excluded.last_whole, last_result = '', last_error = '',
-			last_success = 0, coverage = 0, compared = 0, cause = ''
+			last_success = 0, coverage = 0, compared = 0, bound = 0, size = 0, scope_share = 0, cause = ''
 		WHERE NOT edges.declared OR edges.hash <> excluded.hash`,
 		e.Check, e.Replica, true, e.Hash, millis(now), string(drift.Unknown), false)
 	if n > 0 {

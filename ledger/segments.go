@@ -7,19 +7,21 @@ import (
 	"time"
 
 	"plumbline/checks"
+	"plumbline/sources"
 )
 
 const segmentColumns = `run, n, drive, presence, begins, cursor_at, ends, estimate, state, term, worker, records_read, counts, unread,
-	attempts, error, started_at, ended_at`
+	attempts, error, started_at, ended_at, stratum, CASE WHEN drawn = '' THEN 0 ELSE 1 END`
 
 func (k *keyring) scanSegment(rows *sql.Rows) (s Segment, err error) {
-	var drive, state, counts string
+	var drive, state, counts, stratum string
 	var begins, cursor, ends []byte
-	var started, ended int64
+	var started, ended, drawn int64
 	if err := rows.Scan(&s.Run, &s.N, &drive, &s.Plan.Pass.Presence, &begins, &cursor, &ends, &s.Plan.Estimate, &state, &s.Term, &s.Worker,
-		&s.Read, &counts, &s.Unread, &s.Attempts, &s.Error, &started, &ended); err != nil {
+		&s.Read, &counts, &s.Unread, &s.Attempts, &s.Error, &started, &ended, &stratum, &drawn); err != nil {
 		return s, err
 	}
+	s.Plan.Stratum, s.Drawn = checks.Stratum(stratum), drawn == 1
 	s.Plan.Pass.Drive, s.State, s.StartedAt, s.EndedAt = checks.Role(drive), SegmentState(state), timeOf(started), timeOf(ended)
 	if s.Counts, err = readCounts(counts); err != nil {
 		return s, err
@@ -37,10 +39,16 @@ func (k *keyring) scanSegment(rows *sql.Rows) (s Segment, err error) {
 func insertSegments(ctx context.Context, tx *Tx, run string, segments []Segment) error {
 	for i := range segments {
 		s := &segments[i]
-		s.Run, s.State, s.From = run, SegmentQueued, s.Plan.Span.After
-		_, err := tx.exec(ctx, `INSERT INTO segments (`+segmentColumns+`) VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, 0, '', 0, '', 0, 0, '', 0, 0)`,
+		s.Run, s.State, s.From, s.Drawn = run, SegmentQueued, s.Plan.Span.After, len(s.Plan.Keys) > 0
+		drawn, err := tx.keys.writeKeys(s.Plan.Keys)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(ctx, `INSERT INTO segments (run, n, drive, presence, begins, cursor_at, ends, estimate, state, term, worker, records_read,
+				counts, unread, attempts, error, started_at, ended_at, stratum, drawn)
+			VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, 0, '', 0, '', 0, 0, '', 0, 0, $9, $10)`,
 			run, s.N, string(s.Plan.Pass.Drive), s.Plan.Pass.Presence, tx.keys.encodePosition(s.From), tx.keys.encodePosition(s.Plan.Span.UpTo),
-			s.Plan.Estimate, string(s.State))
+			s.Plan.Estimate, string(s.State), string(s.Plan.Stratum), drawn)
 		if err != nil {
 			return fmt.Errorf("keep segment %d: %w", s.N, err)
 		}
@@ -57,6 +65,16 @@ func segmentRow(ctx context.Context, k *keyring, from querier, run string, n int
 		return nil, &NotFoundError{What: "segment", Name: fmt.Sprintf("%d of run %s", n, run)}
 	}
 	return &list[0], nil
+}
+
+// drawnKeys reads the keys that a segment compares alone: they are many, and only
+// whoever compares them needs them.
+func drawnKeys(ctx context.Context, tx *Tx, run string, n int) ([]sources.Key, error) {
+	var kept string
+	if err := tx.sql.QueryRowContext(ctx, `SELECT drawn FROM segments WHERE run = $1 AND n = $2`, run, n).Scan(&kept); err != nil {
+		return nil, fmt.Errorf("read the keys of segment %d of run %s: %w", n, run, err)
+	}
+	return tx.keys.readKeys(kept)
 }
 
 func (tx *Tx) saveSegment(ctx context.Context, s *Segment) error {
@@ -108,6 +126,11 @@ func (l *Ledger) ClaimSegment(ctx context.Context, run string, n int, worker str
 		s.Attempts++
 		if s.StartedAt.IsZero() {
 			s.StartedAt = timeOf(millis(l.now()))
+		}
+		if s.Drawn {
+			if s.Plan.Keys, err = drawnKeys(ctx, tx, run, n); err != nil {
+				return err
+			}
 		}
 		segment, r = s, now
 		return tx.saveSegment(ctx, s)
@@ -223,6 +246,10 @@ func (l *Ledger) resumeSegments(ctx context.Context, tx *Tx, r *Run) ([]Segment,
 	}
 	if r.State != Finished || len(left) == 0 {
 		return nil, &Ended{What: "run " + r.ID + " has nothing left to read: it"}
+	}
+	if r.Asked.StopAfter > 0 { // whoever resumes it wants the rest
+		delete(r.Reasons, stoppedAfter(r.Asked.StopAfter))
+		r.Asked.StopAfter = 0
 	}
 	for i := range left {
 		s := &left[i]

@@ -28,9 +28,11 @@ type situation struct {
 type edgeSituation struct {
 	replica string
 	drift.Standing
-	begun, going                         time.Time // going: when the newest run began that is not finished
-	compared, pending, accepted, omitted int64
-	cause                                string
+	begun, going                               time.Time // going: when the newest run began that is not finished
+	compared, size, pending, accepted, omitted int64
+	cause                                      string
+	schema                                     []string  // what changed, so that nothing can be compared
+	changed                                    time.Time // when that was found
 }
 
 // mostNamed is how many fields an incident names.
@@ -44,7 +46,7 @@ const longestCatchUp = 10 * time.Minute
 func situations(ctx context.Context, from querier, check string, now time.Time) (map[string]*situation, error) {
 	r := &situationReader{ctx: ctx, from: from, check: check, all: map[string]*situation{}}
 	for _, read := range []func() error{r.edges, r.tallies, r.fields, r.mutes, func() error { return r.incidents(now) },
-		func() error { return r.plans(now) }, func() error { return r.approvals(now) }, r.freezes, r.pauses} {
+		r.schemas, func() error { return r.plans(now) }, func() error { return r.approvals(now) }, r.freezes, r.pauses} {
 		if err := read(); err != nil {
 			return nil, fmt.Errorf("read what incidents follow from: %w", err)
 		}
@@ -86,9 +88,12 @@ func (r *situationReader) edges() error {
 		var since, begun, success int64
 		var omitted, going sql.NullInt64
 		var counts sql.NullString
-		err := rows.Scan(&check, &e.replica, &consistency, &since, &begun, &result, &success, &e.Coverage, &e.compared, &e.pending, &e.accepted, &e.cause, &omitted, &counts, &going)
+		err := rows.Scan(&check, &e.replica, &consistency, &since, &begun, &result, &success, &e.Coverage, &e.compared, &e.size, &e.pending, &e.accepted, &e.cause, &omitted, &counts, &going)
 		if err != nil {
 			return err
+		}
+		if e.compared == 0 {
+			e.compared = e.size // a sample's own count is no measure of what differs in all
 		}
 		if e.compared == 0 && counts.String != "" { // no run was complete yet
 			last, err := readCounts(counts.String)
@@ -102,7 +107,7 @@ func (r *situationReader) edges() error {
 		s := r.of(check)
 		s.edges = append(s.edges, e)
 		return nil
-	}, `SELECT check_name, replica, consistency, since, begun, last_result, last_success, coverage, compared, pending, accepted, cause,
+	}, `SELECT check_name, replica, consistency, since, begun, last_result, last_success, coverage, compared, size, pending, accepted, cause,
 			(SELECT r.omitted FROM runs r WHERE r.id = edges.last_run), (SELECT r.counts FROM runs r WHERE r.id = edges.last_run),
 			(SELECT MAX(r.created_at) FROM runs r WHERE r.check_name = edges.check_name AND r.replica = edges.replica AND r.state <> 'finished')
 		FROM edges`, `declared`, ` ORDER BY check_name, replica`)
@@ -132,6 +137,26 @@ func (r *situationReader) fields() error {
 		s.fields[replica][field] = n
 		return err
 	}, `SELECT check_name, replica, field, n FROM field_tallies`, `n > 0`, ``)
+}
+
+// schemas reads what changed of the edges' schemas, of their checks as they are now.
+func (r *situationReader) schemas() error {
+	return r.rows(func(rows *sql.Rows) error {
+		var check, replica, broken string
+		var at int64
+		if err := rows.Scan(&check, &replica, &broken, &at); err != nil {
+			return err
+		}
+		s := r.of(check)
+		for i := range s.edges {
+			if e := &s.edges[i]; e.replica == replica {
+				e.changed = timeOf(at)
+				return undocument(broken, &e.schema)
+			}
+		}
+		return nil
+	}, `SELECT check_name, replica, broken, broken_at FROM schemas`, `broken <> '' AND EXISTS (SELECT 1 FROM edges e
+		WHERE e.check_name = schemas.check_name AND e.replica = schemas.replica AND e.hash = schemas.hash)`, ``)
 }
 
 func (r *situationReader) mutes() error {
@@ -204,7 +229,7 @@ func (s *situation) facts(kind alerts.Kind, p *alerts.Policy, m *mark, now time.
 
 // told is what is told of an edge.
 func (e *edgeSituation) told(open int64, p *alerts.Policy, before *alerts.Incident, now time.Time) alerts.EdgeFacts {
-	t := alerts.EdgeFacts{Replica: e.replica, Consistency: e.Consistency, Since: e.Since, Coverage: e.Coverage, Findings: open, Cause: e.cause}
+	t := alerts.EdgeFacts{Replica: e.replica, Consistency: e.Consistency, Since: e.Since, Coverage: e.Coverage, Findings: open, Cause: e.cause, Schema: e.schema, SchemaSince: e.changed}
 	if !e.Overdue(now, e.begun, p.StaleAt) { // runs that fail are no better than none
 		return t
 	}

@@ -136,7 +136,14 @@ func (r *recorder) takeVerdicts(ctx context.Context, vs []checks.Verdict) error 
 	}
 	for i := range vs {
 		if v := &vs[i]; v.Follow != nil && v.Outcome != checks.Renewed && !renewed[r.idOf(v.Suspect)] {
-			if err := r.suspect(ctx, *v.Follow, waiting[v.Suspect.Key.Encode()]); err != nil {
+			follow := v.Follow
+			drawn := func(run string) checks.Role {
+				if row := r.rows[r.idOf(v.Suspect)]; row != nil && follow.Random != "" {
+					return row.random[run]
+				}
+				return ""
+			}
+			if err := r.suspectOf(ctx, *follow, waiting[v.Suspect.Key.Encode()], drawn); err != nil {
 				return err
 			}
 		}
@@ -164,9 +171,9 @@ func (r *recorder) waiting(vs []checks.Verdict) map[string][]string {
 
 // countVerdict adds a verdict to the runs that wait for its suspect.
 func (r *recorder) countVerdict(ctx context.Context, news *outcomes, v *checks.Verdict, beside []string) error {
-	runs := beside
+	runs, random := beside, randomMarks{}
 	if row := r.rows[r.idOf(v.Suspect)]; row != nil {
-		runs = row.runs
+		runs, random = row.runs, row.random
 	}
 	o := news.of(v)
 	for _, name := range runs {
@@ -178,15 +185,20 @@ func (r *recorder) countVerdict(ctx context.Context, news *outcomes, v *checks.V
 			continue
 		}
 		o.run = name
+		counts, drawn := v.Counts, v.Counts.RandomOnly()
+		if random[name] == "" { // another run drew the key at random
+			counts, drawn = differenceOf(counts, drawn), checks.Counts{}
+		}
 		if v.Outcome == checks.Confirmed {
 			e := r.book.entries[r.identOf(v.Difference.Key, v.Difference.ID)]
 			if e.countedIn(name, v.Difference.Kind) {
+				run.Counts.Add(drawn)
 				continue
 			}
 			e.count(name, v.Difference.Kind)
 			o.waiting = append(o.waiting, run)
 		}
-		run.Counts.Add(v.Counts)
+		run.Counts.Add(counts)
 		if v.Reason != "" {
 			run.because(r.facts.reason(v.Reason), 1)
 		}

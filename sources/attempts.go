@@ -10,13 +10,25 @@ import (
 	"time"
 )
 
-// try runs do until it succeeds, fails for good, or the attempts are used up.
+// try runs do until it succeeds, fails for good, or the attempts are used up. A
+// source that is left alone is not asked, and one that is tried again is asked once.
 func (r *Reader) try(ctx context.Context, op, what string, do func(context.Context) error) error {
 	backoff := r.limits.Backoff
+	probe, err := r.guard.circuit.enter(r.name)
+	if err != nil {
+		return err
+	}
 	for attempt := 1; ; attempt++ {
+		if err := r.yield(ctx); err != nil {
+			r.guard.circuit.ended(probe, nil, true)
+			return err
+		}
 		began := time.Now()
 		err := r.once(ctx, do)
 		r.asked(op, began, err)
+		if rest := r.guard.circuit.ended(probe, err, ctx.Err() != nil); rest > 0 && r.onWait != nil {
+			r.onWait(Wait{Source: r.name, Cause: WaitCircuit, Reason: "left alone: " + shorten(err.Error(), 200), For: rest})
+		}
 		switch {
 		case err == nil:
 			return nil
@@ -24,10 +36,10 @@ func (r *Reader) try(ctx context.Context, op, what string, do func(context.Conte
 			return ctx.Err()
 		case FailureOf(err) == FailureFinal:
 			return fmt.Errorf("source %s: %s: %w", r.name, what, err)
-		case attempt == r.limits.Attempts:
+		case attempt == r.limits.Attempts, probe:
 			return fmt.Errorf("source %s: %s: tried %d times: %w", r.name, what, attempt, err)
 		}
-		jittered := backoff/2 + rand.N(backoff)
+		jittered := max(backoff/2+rand.N(backoff), RetryAfterOf(err))
 		if err := r.wait(ctx, WaitRetry, jittered, "retrying: "+shorten(err.Error(), 200)); err != nil {
 			return err
 		}
@@ -36,11 +48,17 @@ func (r *Reader) try(ctx context.Context, op, what string, do func(context.Conte
 }
 
 // InUse is how many reads are under way, of all who share the source.
-func (r *Reader) InUse() int { return int(r.inUse.Load()) }
+func (r *Reader) InUse() int { return r.guard.watch.reads() }
 
 func (r *Reader) once(ctx context.Context, do func(context.Context) error) error {
-	r.inUse.Add(1)
-	defer r.inUse.Add(-1)
+	ended := r.guard.watch.begin()
+	err := r.bounded(ctx, do)
+	ended(err == nil || FailureOf(err) == FailureFinal)
+	return err
+}
+
+// bounded gives a read the time that its statement has, and a little more.
+func (r *Reader) bounded(ctx context.Context, do func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, r.limits.Statement+5*time.Second)
 	defer cancel()
 	err := contained(bounded, do)

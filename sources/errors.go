@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -22,7 +23,10 @@ const (
 // ReadError is a failed read with its class.
 type ReadError struct {
 	Failure Failure
-	Err     error
+	// RetryAfter is how long the store asks to be left alone before it is read
+	// again; 0 where it does not say.
+	RetryAfter time.Duration
+	Err        error
 }
 
 func (e *ReadError) Error() string { return e.Err.Error() }
@@ -34,6 +38,24 @@ func Final(err error) error { return classify(FailureFinal, err) }
 
 // Timeout marks err as the store giving up in time; nil stays nil.
 func Timeout(err error) error { return classify(FailureTimeout, err) }
+
+// RetryAfter marks err as one after which the store asks to be left alone for a
+// while; nil stays nil.
+func RetryAfter(wait time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ReadError{Failure: FailureOf(err), RetryAfter: wait, Err: err}
+}
+
+// RetryAfterOf returns how long the store asks to be left alone; 0 where err does not say.
+func RetryAfterOf(err error) time.Duration {
+	var re *ReadError
+	if errors.As(err, &re) {
+		return re.RetryAfter
+	}
+	return 0
+}
 
 func classify(f Failure, err error) error {
 	if err == nil {

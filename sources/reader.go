@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -86,12 +85,14 @@ type Reader struct {
 	limiter *rate.Limiter
 	onWait  func(Wait)
 	onQuery func(Query)
-	inUse   *atomic.Int32
+	guard   *guard
+	// patience is how long a read waits for the store's load to fall; 0 is for ever.
+	patience time.Duration
 }
 
 // NewReader makes a Reader; onWait, which may be nil, hears of every pause.
 func NewReader(name string, source Source, limits Limits, onWait func(Wait)) *Reader {
-	r := &Reader{name: name, source: source, limits: limits.withDefaults(), onWait: onWait, inUse: &atomic.Int32{}}
+	r := &Reader{name: name, source: source, limits: limits.withDefaults(), onWait: onWait, guard: newGuard(source, limits)}
 	if n := limits.RecordsPerSecond; n > 0 {
 		r.limiter = rate.NewLimiter(rate.Limit(n), n)
 	}

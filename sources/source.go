@@ -10,6 +10,7 @@ package sources
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -158,6 +159,14 @@ type Draw struct {
 	Method string
 }
 
+// ErrReadAll is what a Sampler answers where it knows no way to draw from a
+// dataset but to read every key: the Reader then does.
+var ErrReadAll = errors.New("no way to draw but to read every key")
+
+// ErrUnindexed is what a Recenter answers where no index finds what changed last,
+// so that the store would have to read everything. It is final.
+var ErrUnindexed = Final(errors.New("no index finds what changed last"))
+
 // Sampler draws keys at random without reading the records. Without it a sample
 // reads every key, and chooses by a hash of each.
 type Sampler interface {
@@ -178,14 +187,16 @@ type Recenter interface {
 
 // Load is how busy a store is, by its own word.
 type Load struct {
-	// Active is how many statements of others are at work just now; Known says
-	// whether the store tells us.
+	// Active is how many statements of others are at work just now, as far as the
+	// store tells us; Known says whether it tells us of all.
 	Active      int
 	ActiveKnown bool
 	// Lag is how far replication is behind: of this server where it is a standby,
 	// else of the standby that is furthest behind.
 	Lag      time.Duration
 	LagKnown bool
+	// Standby says that a standby answered: what is read there is late by Lag.
+	Standby bool
 	// Note says what the store does not tell us, and what would make it.
 	Note string
 }
@@ -247,6 +258,8 @@ type Description struct {
 	Types map[string]FieldType
 	// ScanBy are the fields a Position is made of.
 	ScanBy []string
+	// NoScan says that this dataset can only be looked up, though its source scans others.
+	NoScan bool
 	// Order is the order of ScanBy.
 	Order Order
 	// ScanIndex and KeyIndex name the indexes that serve a scan by ScanBy and a

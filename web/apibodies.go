@@ -76,9 +76,9 @@ func (a *api) runBody(ctx context.Context, declared *Declared, r *ledger.Run) Ru
 	if r.Plan.Kind != "" {
 		body.PlanDetail = r.Plan.Words()
 	}
-	if rate, ok := edge.DriftRate(); ok {
-		body.DriftRate = &DriftRateBody{rate.Estimate, rate.Low, rate.High, rate.Confidence, rate.Of}
-	}
+	body.DriftRate, body.ExtraRate = rateBody(edge.DriftRate()), rateBody(edge.ExtraRate())
+	body.Sample, body.ScopeShare = sampleBody(r), unlessZero(r.ScopeShare())
+	body.SinceSeconds, body.StopAfter = seconds(r.Asked.Since), r.Asked.StopAfter
 	for _, reason := range edge.ReasonList() {
 		body.Reasons = append(body.Reasons, s.text(reason))
 	}
@@ -107,11 +107,12 @@ func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 10
 func countsBody(c *checks.Counts) CountsBody {
 	return CountsBody{OwnerRecords: c.OwnerRecords, ReplicaRecords: c.ReplicaRecords, Compared: c.Compared(), Equal: c.Equal,
 		Mismatch: c.Mismatch, Missing: c.Missing, Extra: c.Extra, Duplicate: c.Duplicate, Unreadable: c.Unreadable,
-		Skipped: c.Skipped, SuspectsCleared: c.SuspectsCleared, Unsettled: c.Unsettled}
+		Skipped: c.Skipped, SuspectsCleared: c.SuspectsCleared, Unsettled: c.Unsettled, RandomKeys: c.RandomKeys, RandomDrift: c.RandomDrift,
+		RandomReplica: c.RandomReplicaKeys, RandomExtras: c.RandomExtras}
 }
 
 func segmentBody(g *ledger.Segment, s shown) SegmentBody {
-	return SegmentBody{Number: g.N, State: string(g.State), Worker: g.Worker, Term: g.Term, Attempts: g.Attempts, Read: g.Read,
+	return SegmentBody{Number: g.N, State: string(g.State), Side: string(g.Plan.Pass.Drive), Stratum: string(g.Plan.Stratum), Worker: g.Worker, Term: g.Term, Attempts: g.Attempts, Read: g.Read,
 		Counts: countsBody(&g.Counts), Error: s.text(g.Error), StartedAt: Instant(g.StartedAt), EndedAt: Instant(g.EndedAt)}
 }
 
@@ -140,7 +141,7 @@ func edgeBody(c *DeclaredCheck, edge *checks.Edge, known ledger.Edge, now time.T
 		consistency = drift.Unknown
 	}
 	body := EdgeBody{Replica: edge.Name, Side: sideBody(&edge.Replica), SettleSeconds: seconds(edge.Settle), Consistency: string(consistency),
-		Since: Instant(known.Since), Health: string(health), Coverage: known.Coverage, LastRun: known.LastRun, LastResult: string(known.LastResult),
+		Since: Instant(known.Since), Health: string(health), Coverage: known.Coverage, Bound: known.Bound, ScopeShare: scopeShare(&known), LastRun: known.LastRun, LastResult: string(known.LastResult),
 		LastError: known.LastError, LastRunAt: Instant(known.LastAt), LastSuccessAt: Instant(known.LastSuccess), OpenFindings: known.OpenFindings(), FindingsOmitted: known.Omitted,
 		Open: []TallyBody{}, OldestOpenAt: Instant(known.OldestOpen), SuspectsPending: known.Pending, RunningRun: known.Running}
 	for _, t := range known.Open {
@@ -154,13 +155,20 @@ func sourceBody(declared *Declared, s *DeclaredSource, state SourceState) Source
 		ProbedAt: Instant(state.ProbedAt), Error: state.Why, LatencySeconds: math.Round(state.Latency.Seconds()*1e6) / 1e6,
 		Product: state.Facts.Product, Version: state.Facts.Version, Standby: state.Facts.Standby,
 		Notes: append([]string{}, state.Facts.Notes...), Connections: s.Connections, RecordsPerSecond: s.RecordsPerSecond, FixURL: s.FixURL,
-		WaitSeconds: map[string]float64{}}
+		WaitSeconds: map[string]float64{}, WaitSecondsToday: map[string]float64{}, Active: state.Active, Throttled: state.Throttled, ThrottledSince: Instant(state.ThrottledSince)}
 	if body.State == "" {
 		body.State = SourceUnknown
 	}
 	body.ReadOnly = body.State == SourceUp && !state.Facts.CanWrite
 	for reason, waited := range state.Waited {
 		body.WaitSeconds[reason] = seconds(waited)
+	}
+	for reason, waited := range state.Today {
+		body.WaitSecondsToday[reason] = seconds(waited)
+	}
+	if state.Lag != nil {
+		lag := seconds(*state.Lag)
+		body.LagSeconds = &lag
 	}
 	return body
 }

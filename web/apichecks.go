@@ -68,13 +68,21 @@ func (a *api) checkBody(ctx context.Context, c *DeclaredCheck, known map[edgeNam
 	if a.Auditor != nil {
 		body.NextRunAt = Instant(a.Auditor.Next(c.Name))
 	}
+	states := a.Sources()
 	for i := range c.Edges {
 		edge := edgeBody(c, &c.Edges[i], known[edgeName{c.Name, c.Edges[i].Name}], a.Now())
+		n := known[edgeName{c.Name, c.Edges[i].Name}]
+		edge.Health = string(c.throttled(&c.Edges[i], &n, drift.Health(edge.Health), states))
 		edge.LastError = a.lensFor(ctx).Text(edge.LastError, drift.MasksOf(c.Check, &c.Edges[i]))
 		body.OpenFindings += edge.OpenFindings
-		body.Consistency = worse(body.Consistency, edge.Consistency, string(drift.InSync), string(drift.Unknown), string(drift.Drifted))
-		body.Health = worse(body.Health, edge.Health, string(drift.Paused), string(drift.OK), string(drift.Stale), string(drift.Failing))
+		body.Consistency = worse(body.Consistency, edge.Consistency, string(drift.InSync), string(drift.InSample), string(drift.Unknown), string(drift.Drifted))
+		body.Health = worse(body.Health, edge.Health, string(drift.Paused), string(drift.OK), string(drift.Throttled), string(drift.Stale), string(drift.Failing))
 		body.Edges = append(body.Edges, edge)
+	}
+	for i := range body.Edges {
+		if body.Consistency == string(drift.InSample) {
+			body.Bound = max(body.Bound, body.Edges[i].Bound)
+		}
 	}
 	return body
 }
@@ -98,7 +106,7 @@ func (a *api) getCheck(ctx context.Context, in *ByName) (*answer[CheckDetailBody
 		return nil, a.problemOf(err)
 	}
 	body := CheckDetailBody{CheckBody: a.checkBody(ctx, c, known), Rules: []RuleBody{}, Invariants: []InvariantBody{}, Patterns: []PatternBody{},
-		Fields: []FieldTallyBody{}, History: []BucketBody{}}
+		Fields: []FieldTallyBody{}, Rolling: []RollingBody{}, History: []BucketBody{}}
 	for i := range c.Edges {
 		rules(&body, &c.Edges[i])
 		tallies, err := a.Ledger.FieldTallies(ctx, c.Name, c.Edges[i].Name)
@@ -108,6 +116,13 @@ func (a *api) getCheck(ctx context.Context, in *ByName) (*answer[CheckDetailBody
 		for _, t := range tallies {
 			body.Fields = append(body.Fields, FieldTallyBody{c.Edges[i].Name, t.Field, t.Open})
 		}
+	}
+	rolling, err := a.Ledger.Rolling(ctx, c.Name)
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	for i := range rolling {
+		body.Rolling = append(body.Rolling, rollingBody(&rolling[i], a.Now()))
 	}
 	const mostPatterns = 200
 	patterns, err := a.Ledger.Patterns(ctx, c.Name, "", mostPatterns)
@@ -200,6 +215,8 @@ func (b *SummaryBody) count(e *EdgeBody) {
 	switch drift.Consistency(e.Consistency) {
 	case drift.InSync:
 		b.InSync++
+	case drift.InSample:
+		b.InSample++
 	case drift.Drifted:
 		b.Drifted++
 	default:

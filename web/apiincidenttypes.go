@@ -65,7 +65,7 @@ type CountBody struct {
 // IncidentEdgeBody is one edge as it was when the incident was last told.
 type IncidentEdgeBody struct {
 	Replica     string  `json:"replica"`
-	Consistency string  `json:"consistency" enum:"In sync,Drifted,Unknown"`
+	Consistency string  `json:"consistency" enum:"In sync,In sample,Drifted,Unknown"`
 	Since       Instant `json:"since"`
 	Coverage    float64 `json:"coverage"`
 	Findings    int64   `json:"findings"`

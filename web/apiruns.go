@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -70,9 +71,29 @@ func (a *api) getRun(ctx context.Context, in *ByID) (*answer[RunDetailBody], err
 type startInput struct {
 	ByName
 	OnceKey
-	Body *struct {
-		Keys [][]KeyPartBody `json:"keys,omitempty" maxItems:"1000" doc:"Compare these keys alone: each the parts of one key, in order, as the owner writes them."`
+	Body *startBody
+}
+
+// startBody is what a run is asked for; without one it compares what its check declares.
+type startBody struct {
+	Keys      [][]KeyPartBody `json:"keys,omitempty" maxItems:"1000" doc:"Compare these keys alone: each the parts of one key, in order, as the owner writes them."`
+	Sample    int             `json:"sample,omitempty" minimum:"1" maximum:"10000000" doc:"Compare so many keys, divided as the check's sample is, and drawn at random where it has none."`
+	Full      bool            `json:"full,omitempty" doc:"Compare everything, though the check declares a sample."`
+	Since     string          `json:"since,omitempty" doc:"Compare the keys alone that changed within this time, such as 24h, by the recent_by of the check's sample."`
+	StopAfter int64           `json:"stop_after,omitempty" minimum:"1" doc:"Stop once so many differences were seen: the counts are exact until then."`
+}
+
+// asked is what the body asks for. What it returns as an error is a Problem.
+func (b *startBody) asked() (ledger.Asked, error) {
+	asked := ledger.Asked{Sample: b.Sample, Full: b.Full, StopAfter: b.StopAfter}
+	if b.Since == "" {
+		return asked, nil
 	}
+	var err error
+	if asked.Since, err = time.ParseDuration(b.Since); err != nil || asked.Since <= 0 {
+		return asked, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("since: %q is no duration", b.Since), "write one such as 24h or 30m")
+	}
+	return asked, nil
 }
 
 // KeyPartBody is one part of a key.
@@ -167,13 +188,17 @@ func (a *api) startRun(ctx context.Context, in *startInput) (*startOutput, error
 		return nil, nobodyWorks()
 	}
 	var keys []sources.Key
+	var asked ledger.Asked
 	if in.Body != nil {
 		var err error
 		if keys, err = a.keys(ctx, check.Check, in.Body.Keys); err != nil {
 			return nil, err
 		}
+		if asked, err = in.Body.asked(); err != nil {
+			return nil, err
+		}
 	}
-	runs, err := a.Auditor.Run(ctx, in.Name, ledger.ByPerson, access.ActorOf(ctx).Name, keys)
+	runs, err := a.Auditor.RunAsked(ctx, in.Name, ledger.ByPerson, access.ActorOf(ctx).Name, keys, asked)
 	if err != nil {
 		return nil, a.problemOf(err)
 	}

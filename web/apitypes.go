@@ -81,8 +81,9 @@ type CheckBody struct {
 	IntervalSeconds float64    `json:"interval_seconds"`
 	NextRunAt       Instant    `json:"next_run_at"`
 	Owner           SideBody   `json:"owner"`
-	Consistency     string     `json:"consistency" enum:"In sync,Drifted,Unknown" doc:"The worst of its edges."`
-	Health          string     `json:"health" enum:"OK,Failing,Stale,Paused" doc:"The worst of its edges."`
+	Consistency     string     `json:"consistency" enum:"In sync,In sample,Drifted,Unknown" doc:"The worst of its edges."`
+	Bound           float64    `json:"consistency_bound" doc:"Where the consistency is In sample, the most that may differ, as a share; else 0."`
+	Health          string     `json:"health" enum:"OK,Failing,Stale,Paused,Throttled" doc:"The worst of its edges."`
 	OpenFindings    int64      `json:"open_findings"`
 	Edges           []EdgeBody `json:"edges" nullable:"false"`
 }
@@ -101,10 +102,12 @@ type EdgeBody struct {
 	Replica         string      `json:"replica" doc:"The edge's name within its check."`
 	Side            SideBody    `json:"side"`
 	SettleSeconds   float64     `json:"settle_seconds"`
-	Consistency     string      `json:"consistency" enum:"In sync,Drifted,Unknown"`
+	Consistency     string      `json:"consistency" enum:"In sync,In sample,Drifted,Unknown"`
+	Bound           float64     `json:"consistency_bound" doc:"Where the consistency is In sample, the most that may differ, as a share; else 0."`
 	Since           Instant     `json:"since"`
-	Health          string      `json:"health" enum:"OK,Failing,Stale,Paused"`
+	Health          string      `json:"health" enum:"OK,Failing,Stale,Paused,Throttled"`
 	Coverage        float64     `json:"coverage"`
+	ScopeShare      *float64    `json:"scope_share" nullable:"true" doc:"About the share of all records that the last run compared; null when unknown."`
 	LastRun         string      `json:"last_run"`
 	LastResult      string      `json:"last_result"`
 	LastError       string      `json:"last_error"`
@@ -132,6 +135,7 @@ type CheckDetailBody struct {
 	Invariants []InvariantBody  `json:"invariants" nullable:"false"`
 	Patterns   []PatternBody    `json:"patterns" nullable:"false"`
 	Fields     []FieldTallyBody `json:"fields" nullable:"false"`
+	Rolling    []RollingBody    `json:"rolling" nullable:"false" doc:"How far the rolling part of its samples has come; empty where it draws none."`
 	History    []BucketBody     `json:"history" nullable:"false" doc:"The last 24 hours in half-hours, oldest first."`
 }
 
@@ -243,6 +247,11 @@ type SourceBody struct {
 	Connections      int                `json:"connections"`
 	RecordsPerSecond int                `json:"records_per_second" doc:"0 is no bound."`
 	WaitSeconds      map[string]float64 `json:"wait_seconds" nullable:"false"`
+	WaitSecondsToday map[string]float64 `json:"wait_seconds_today" nullable:"false" doc:"Since midnight, UTC."`
+	LagSeconds       *float64           `json:"lag_seconds" doc:"How far its standby is behind; null where nothing says."`
+	Active           *int               `json:"active" doc:"Statements of others at work, as far as it tells; null where nothing says."`
+	Throttled        string             `json:"throttled" doc:"Why reads wait just now; empty where they do not."`
+	ThrottledSince   Instant            `json:"throttled_since"`
 }
 
 // SummaryBody is everything in a few numbers.
@@ -250,6 +259,7 @@ type SummaryBody struct {
 	Checks            int                `json:"checks"`
 	Edges             int                `json:"edges"`
 	InSync            int                `json:"in_sync"`
+	InSample          int                `json:"in_sample"`
 	Drifted           int                `json:"drifted"`
 	Unknown           int                `json:"unknown"`
 	Failing           int                `json:"failing" doc:"Edges whose health is Failing or Stale."`

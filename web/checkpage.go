@@ -46,6 +46,7 @@ type edgeSection struct {
 	StateMore          string
 	Why, WhyTone       string
 	Numbers            []fact
+	Rolling            []fact // how long ago each key was compared, where samples roll on
 	Strip              strip
 	Open, OpenURL      string
 	Patterns           []patternRow
@@ -86,6 +87,7 @@ type edgeMemory struct {
 	view     edgeView
 	patterns []ledger.Pattern
 	fields   []ledger.FieldTally
+	rolling  []ledger.Rolling
 	last     *ledger.Run // the last run that was concluded
 	runs     []*ledger.Run
 }
@@ -169,7 +171,7 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 	e := &m.view
 	known := &e.known
 	s := edgeSection{ID: fmt.Sprintf("live-edge-%d", i), Owner: sideTitle(&e.check.Owner), Replica: replicaTitle(e.edge),
-		State: signOfConsistency(known.Consistency), Health: signOfHealth(e.health), Strip: stripOf(e.strip, now, 48)}
+		State: signOfStanding(&known.Standing), Health: signOfHealth(e.health), Strip: stripOf(e.strip, now, 48)}
 	s.Strip.Tall = true
 	if !known.Since.IsZero() {
 		s.StateMore = "for " + span(now.Sub(known.Since))
@@ -185,19 +187,24 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 		{Name: "open findings", Text: exact(open) + notKept(known)},
 		{Name: "suspects pending", Text: exact(known.Pending)},
 		{Name: "coverage", Text: "—"},
+		{Name: "share of all", Text: "—"},
 		{Name: "compared", Text: exact(known.Compared)},
 		{Name: "last run", Moment: at(known.LastAt, now, ""), Text: "never"},
 		{Name: "last success", Moment: at(known.LastSuccess, now, ""), Text: "never"},
 		{Name: "next run"},
 	}
 	if next := nextRun(e, now); next.ISO != "" {
-		s.Numbers[6].Moment = next
+		s.Numbers[7].Moment = next
 	} else {
-		s.Numbers[6].Text = next.Ago
+		s.Numbers[7].Text = next.Ago
 	}
 	if known.LastRun != "" {
 		s.Numbers[2].Text = share(known.Coverage)
 	}
+	if known.ScopeShare > 0 {
+		s.Numbers[3].Text = share(known.ScopeShare)
+	}
+	s.Rolling = rollingFacts(m.rolling, known.Replica, now)
 	if open > 0 {
 		s.Open, s.OpenURL = exact(open)+" open"+notKept(known), findingsURL(known.Check, known.Replica)
 		if !known.OldestOpen.IsZero() {

@@ -46,6 +46,9 @@ func definition(c *DeclaredCheck) []fact {
 		}
 		facts = append(facts, fact{Name: "replica", Text: text})
 	}
+	if !c.Check.Sample.All() {
+		facts = append(facts, fact{Name: "sample", Text: sampleWords(c.Check.Sample, 0)})
+	}
 	if c.AllowEmpty {
 		facts = append(facts, fact{Name: "empty owner", Text: "is a fact, not a fault"})
 	}
@@ -100,6 +103,9 @@ func planFacts(plan *checks.Plan) []fact {
 		checks.PlanKeys: "keys: one side is read, and its keys looked up in the other"}[plan.Kind]
 	if words == "" {
 		words = string(plan.Kind)
+	}
+	if plan.Sampled != "" {
+		words = plan.Words()
 	}
 	facts := []fact{{Name: "plan", Text: words}}
 	for _, pass := range plan.Passes {

@@ -158,6 +158,11 @@ func (s *Server) edgeMemory(c *gin.Context, view edgeView) (edgeMemory, error) {
 	if m.runs, _, err = s.ledger.Runs(ctx, ledger.RunFilter{Check: check, Replica: replica, Limit: trendRuns}); err != nil {
 		return m, err
 	}
+	if !view.check.Check.Sample.All() {
+		if m.rolling, err = s.ledger.Rolling(ctx, check); err != nil {
+			return m, err
+		}
+	}
 	for _, r := range m.runs {
 		if r.Plan.Kind != "" && len(r.Keys) == 0 {
 			m.last = r
@@ -263,7 +268,7 @@ func (s *Server) getRun(c *gin.Context) {
 		return
 	}
 	v := runPage(run, segments, s.now())
-	v.Page = s.frame(c, "Run #"+v.Number, "/runs", "live-head", "live-why", "live-progress", "live-segments", "live-waits", "live-plan")
+	v.Page = s.frame(c, "Run #"+v.Number, "/runs", "live-head", "live-why", "live-progress", "live-sample", "live-segments", "live-waits", "live-plan")
 	s.render(c, http.StatusOK, "run", v)
 }
 

@@ -86,7 +86,7 @@ func hostileHistory(t *testing.T, list []string) *history {
 	h.declared.Checks[0] = c
 	hostileFixes(h, list)
 	h.sources = map[string]web.SourceState{
-		list[0]:  {State: web.SourceDown, Since: now.Add(-time.Hour), ProbedAt: now, Why: list[36], Waited: map[string]time.Duration{list[37]: time.Second}},
+		list[0]:  {State: web.SourceDown, Since: now.Add(-time.Hour), ProbedAt: now, Why: list[36], Today: map[string]time.Duration{list[37]: time.Second}},
 		list[10]: {State: web.SourceUp, ProbedAt: now, Facts: sources.Facts{Product: list[38], Version: list[39], Notes: []string{list[40]}}}}
 	h.clock.set(now)
 	return h

@@ -88,7 +88,11 @@ func kinds() []string {
 }
 
 func operations() []string {
-	return []string{"scan", "lookup", "describe", "count", "split", "explain", "probe"}
+	return []string{"scan", "lookup", "describe", "count", "split", "sample", "recent", "gauge", "schema", "explain", "probe", "preflight", "look", "write"}
+}
+
+func waitCauses() []string {
+	return []string{sources.WaitRate, sources.WaitRetry, sources.WaitLag, sources.WaitActive, sources.WaitCircuit}
 }
 
 func openStates() []drift.State {
@@ -151,8 +155,9 @@ func (m *Metrics) beginCheck(name string) {
 }
 
 func (m *Metrics) beginSource(name string) {
-	m.throttled.WithLabelValues(name, sources.WaitRate)
-	m.throttled.WithLabelValues(name, sources.WaitRetry)
+	for _, cause := range waitCauses() {
+		m.throttled.WithLabelValues(name, cause)
+	}
 	m.queryTook.WithLabelValues(name, "scan")
 	m.queryTook.WithLabelValues(name, "lookup")
 }
@@ -194,7 +199,7 @@ func (m *Metrics) Queried(q sources.Query) {
 // Waited hears of each pause of a Reader.
 func (m *Metrics) Waited(w sources.Wait) {
 	if m.knowsSource(w.Source) {
-		m.throttled.WithLabelValues(w.Source, word(w.Cause, []string{sources.WaitRate, sources.WaitRetry})).Add(w.For.Seconds())
+		m.throttled.WithLabelValues(w.Source, word(w.Cause, waitCauses())).Add(w.For.Seconds())
 	}
 }
 

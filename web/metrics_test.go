@@ -204,15 +204,16 @@ checks:
 	_, samples := scraped(w)
 	allowed := map[string][]string{
 		"check": {"hostile", "broken"}, "source": {"shop"},
-		"state":   {"in_sync", "drifted", "unknown", "confirmed", "regressed", "acknowledged", "muted", "fixing"},
-		"health":  {"ok", "failing", "stale", "paused"},
+		"state":   {"in_sync", "in_sample", "drifted", "unknown", "confirmed", "regressed", "acknowledged", "muted", "fixing"},
+		"health":  {"ok", "failing", "stale", "paused", "throttled"},
 		"trigger": {"schedule", "catch-up", "manual", "other"}, "result": {"clean", "drift", "incomplete", "error", "cancelled", "other", "sent", "found", "retried", "lost", "gone", "refused", "doubtful", "sent", "applied", "verified", "stale", "failed"},
 		"by":          {"write", "request", "other"},
 		"outcome":     {"equal", "mismatch", "missing", "extra", "duplicate", "unreadable", "skipped", "run", "missed", "other"},
 		"kind":        {"mismatch", "missing", "extra", "duplicate", "unreadable", "drift", "cannot_check"},
 		"integration": {"slack", "webhook", "other"},
-		"op":          {"scan", "lookup", "describe", "count", "split", "explain", "probe", "other"}, "reason": {"rate", "retry", "other"},
-		"version": {"v0"},
+		"op":          {"scan", "lookup", "describe", "count", "split", "sample", "recent", "gauge", "schema", "explain", "probe", "preflight", "look", "write", "other"},
+		"reason":      {"rate", "retry", "lag", "active", "circuit", "other"},
+		"version":     {"v0"},
 	}
 	for _, s := range samples {
 		for label, value := range s.labels {

@@ -36,6 +36,7 @@ func newLedgerMetrics(o Options) *ledgerMetrics {
 	add("check_last_success_timestamp_seconds", "When the check last ended clean or with drift, taking its edge for which that is longest ago; 0 for never.", "check")
 	add("check_interval_seconds", "How far apart the check's slots are; 0 without a schedule.", "check")
 	add("check_coverage_ratio", "The share of what it set out to compare that the last run compared, taking the edge with the least.", "check")
+	add("check_scope_share_ratio", "About the share of all records that the last run compared, taking the edge with the least: below 1 where a sample is drawn, 0 when unknown.", "check")
 	add("suspects_pending", "Differences that are not yet confirmed or cleared.", "check")
 	add("findings_open", "Open findings; none is told for confirmed ones alone.", "check", "kind", "state")
 	add("finding_oldest_open_timestamp_seconds", "When the oldest open finding was first seen; absent where none is open.", "check")
@@ -155,18 +156,18 @@ func (m *ledgerMetrics) read(ctx context.Context) (r reading, err error) {
 
 func (m *ledgerMetrics) sendCheck(send func(string, float64, ...string), c *DeclaredCheck, known map[edgeName]ledger.Edge) {
 	body := apiOf(m.Options).checkBody(context.Background(), c, known)
-	for word, state := range map[string]drift.Consistency{"in_sync": drift.InSync, "drifted": drift.Drifted, "unknown": drift.Unknown} {
+	for word, state := range map[string]drift.Consistency{"in_sync": drift.InSync, "in_sample": drift.InSample, "drifted": drift.Drifted, "unknown": drift.Unknown} {
 		send("check_state", flag(body.Consistency == string(state)), c.Name, word)
 	}
-	for word, health := range map[string]drift.Health{"ok": drift.OK, "failing": drift.Failing, "stale": drift.Stale, "paused": drift.Paused} {
+	for word, health := range map[string]drift.Health{"ok": drift.OK, "failing": drift.Failing, "stale": drift.Stale, "paused": drift.Paused, "throttled": drift.Throttled} {
 		send("check_health", flag(body.Health == string(health)), c.Name, word)
 	}
 	send("check_interval_seconds", c.Interval.Seconds(), c.Name)
-	coverage, success, oldest, pending := 1.0, time.Time{}, time.Time{}, int64(0)
+	coverage, scope, success, oldest, pending := 1.0, 1.0, time.Time{}, time.Time{}, int64(0)
 	open := map[[2]string]int64{}
 	for i := range c.Edges {
 		e := known[edgeName{c.Name, c.Edges[i].Name}]
-		coverage = min(coverage, e.Coverage)
+		coverage, scope = min(coverage, e.Coverage), min(scope, e.ScopeShare)
 		pending += e.Pending
 		if i == 0 || e.LastSuccess.Before(success) {
 			success = e.LastSuccess
@@ -179,6 +180,7 @@ func (m *ledgerMetrics) sendCheck(send func(string, float64, ...string), c *Decl
 		}
 	}
 	send("check_coverage_ratio", coverage, c.Name)
+	send("check_scope_share_ratio", scope, c.Name)
 	send("check_last_success_timestamp_seconds", stamp(success), c.Name)
 	send("suspects_pending", float64(pending), c.Name)
 	if !oldest.IsZero() {

@@ -57,6 +57,9 @@ type Auditor interface {
 	// Run begins a run of each edge of a check; keys, as the owner writes them,
 	// are then compared alone. A *ledger.OverlapError says that one is going.
 	Run(ctx context.Context, check string, trigger ledger.Trigger, actor string, keys []sources.Key) ([]*ledger.Run, error)
+	// RunAsked is Run of something else than the check declares; *auditor.NotPossible
+	// where that cannot be.
+	RunAsked(ctx context.Context, check string, trigger ledger.Trigger, actor string, keys []sources.Key, asked ledger.Asked) ([]*ledger.Run, error)
 	// KeyKinds are the kinds that the owner's store declares for the parts of a
 	// check's key; a part is absent where it declares none.
 	KeyKinds(ctx context.Context, check string) ([]sources.Kind, error)
@@ -175,11 +178,16 @@ type SourceState struct {
 	Latency  time.Duration
 	Facts    sources.Facts
 	// InUse is how many reads were under way; Waited how long reads were held
-	// back since the process began, by reason.
-	InUse  int
-	Waited map[string]time.Duration
-	// Lag is how far a standby is behind; nil where nothing says.
-	Lag *time.Duration
+	// back since the process began, by cause, and Today since midnight, UTC.
+	InUse         int
+	Waited, Today map[string]time.Duration
+	// Lag is how far a standby is behind, Active how many statements of others were
+	// at work, as far as the store tells; nil where nothing says.
+	Lag    *time.Duration
+	Active *int
+	// Throttled says why reads wait since ThrottledSince; "" where they do not.
+	Throttled      string
+	ThrottledSince time.Time
 }
 
 // The states of a source.

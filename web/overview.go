@@ -38,6 +38,7 @@ type checkRow struct {
 	State, Health           sign
 	Why, Pending, Muted     string
 	Coverage, CoverageTitle string
+	Sample                  string // which share of all records a sample was
 	Open, OpenURL, NotKept  string
 	Strip                   strip
 	LastRun, Next           moment
@@ -106,7 +107,7 @@ func (s *scene) join() []edgeView {
 			if v.known.Consistency == "" {
 				v.known.Consistency = drift.Unknown
 			}
-			v.health = c.health(&v.known, s.now)
+			v.health = c.throttled(v.edge, &v.known, c.health(&v.known, s.now), s.sources)
 			views = append(views, v)
 		}
 	}
@@ -192,7 +193,7 @@ func (e *edgeView) matchesWords(q string) bool {
 }
 
 func stateSlug(c drift.Consistency) string {
-	return map[drift.Consistency]string{drift.InSync: "in-sync", drift.Drifted: "drifted", drift.Unknown: "unknown"}[c]
+	return map[drift.Consistency]string{drift.InSync: "in-sync", drift.InSample: "in-sample", drift.Drifted: "drifted", drift.Unknown: "unknown"}[c]
 }
 
 func urgency(e *edgeView) int {
@@ -210,7 +211,7 @@ func urgency(e *edgeView) int {
 func rowOf(e *edgeView, now time.Time) checkRow {
 	c := e.check
 	r := checkRow{Check: c.Name, URL: checkURL(c.Name), Owner: sideTitle(&c.Owner), Replica: replicaTitle(e.edge),
-		State: signOfConsistency(e.known.Consistency), Health: signOfHealth(e.health),
+		State: signOfStanding(&e.known.Standing), Health: signOfHealth(e.health),
 		LastRun: at(e.known.LastAt, now, "never"), Next: nextRun(e, now), Strip: stripOf(e.strip, now, 24)}
 	var sub []string
 	if c.Team != "" {
@@ -233,6 +234,9 @@ func rowOf(e *edgeView, now time.Time) checkRow {
 	if e.known.LastRun != "" {
 		r.Coverage, r.RunURL = share(e.known.Coverage), runURL(e.known.LastRun)
 		r.CoverageTitle = "of what the last run set out to compare"
+		if !c.Check.Sample.All() && e.known.ScopeShare > 0 {
+			r.Sample = share(e.known.ScopeShare) + " sample"
+		}
 	} else {
 		r.Coverage = "—"
 		r.CoverageTitle = "no run has ended yet"
@@ -255,13 +259,15 @@ func nextRun(e *edgeView, now time.Time) moment {
 }
 
 func tiles(edges []edgeView, s *scene) []tile {
-	var inSync, drifted, unknown, failing, open, confirmed, omitted int64
+	var inSync, inSample, drifted, unknown, failing, open, confirmed, omitted int64
 	var oldest *edgeView
 	for i := range edges {
 		e := &edges[i]
 		switch e.known.Consistency {
 		case drift.InSync:
 			inSync++
+		case drift.InSample:
+			inSample++
 		case drift.Drifted:
 			drifted++
 		default:
@@ -292,6 +298,9 @@ func tiles(edges []edgeView, s *scene) []tile {
 	}
 	if failing == 0 {
 		list[3].More = "no edge is failing or stale"
+	}
+	if inSample > 0 {
+		list[3].More = exact(inSample) + " more in a sample; " + list[3].More
 	}
 	if omitted > 0 {
 		list[4].More += ", + " + exact(omitted) + " not kept"
@@ -327,7 +336,7 @@ func overviewFilterOf(edges []edgeView, query url.Values) overviewFilter {
 	for _, t := range teams {
 		f.Teams = append(f.Teams, option{t, t, t == query.Get("team")})
 	}
-	f.States = options(query.Get("state"), "", "all states", "drifted", "Drifted", "unknown", "Unknown", "in-sync", "In sync", "failing", "Failing", "stale", "Stale", "paused", "By hand")
+	f.States = options(query.Get("state"), "", "all states", "drifted", "Drifted", "unknown", "Unknown", "in-sync", "In sync", "in-sample", "In sample", "failing", "Failing", "stale", "Stale", "throttled", "Throttled", "paused", "By hand")
 	return f
 }
 

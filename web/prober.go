@@ -32,6 +32,7 @@ type Prober struct {
 
 	mu     sync.Mutex
 	states map[string]*SourceState
+	day    time.Time // that Today is of
 }
 
 // NewProber makes a Prober that has asked nobody yet.
@@ -92,6 +93,9 @@ func (p *Prober) probe(ctx context.Context, name string, reader *sources.Reader)
 	if err != nil {
 		state, why = SourceDown, p.o.Scrub(err.Error())
 	}
+	if err == nil { // who waits for the load to fall asks oftener
+		reader.Gauged(bounded)
+	}
 	p.mu.Lock()
 	s, now := p.of(name), p.o.Now()
 	changed := s.State != state
@@ -112,14 +116,29 @@ func (p *Prober) probe(ctx context.Context, name string, reader *sources.Reader)
 func (p *Prober) Waited(w sources.Wait) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.of(w.Source).Waited[w.Cause] += w.For
+	p.turnDay()
+	s := p.of(w.Source)
+	s.Waited[w.Cause] += w.For
+	s.Today[w.Cause] += w.For
+}
+
+// turnDay forgets what is not of today; p is locked.
+func (p *Prober) turnDay() {
+	today := p.o.Now().UTC().Truncate(24 * time.Hour)
+	if today.Equal(p.day) {
+		return
+	}
+	p.day = today
+	for _, s := range p.states {
+		s.Today = map[string]time.Duration{}
+	}
 }
 
 // of is the state of a source; p is locked.
 func (p *Prober) of(name string) *SourceState {
 	s := p.states[name]
 	if s == nil {
-		s = &SourceState{Name: name, State: SourceUnknown, Waited: map[string]time.Duration{}}
+		s = &SourceState{Name: name, State: SourceUnknown, Waited: map[string]time.Duration{}, Today: map[string]time.Duration{}}
 		p.states[name] = s
 	}
 	return s
@@ -130,14 +149,37 @@ func (p *Prober) States() map[string]SourceState {
 	readers := p.o.Sources()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.turnDay()
 	all := make(map[string]SourceState, len(p.states))
 	for name, s := range p.states {
 		one := *s
-		one.Waited = maps.Clone(s.Waited)
+		one.Waited, one.Today = maps.Clone(s.Waited), maps.Clone(s.Today)
 		if reader := readers[name]; reader != nil {
 			one.InUse = reader.InUse()
+			p.burden(&one, reader)
 		}
 		all[name] = one
 	}
 	return all
+}
+
+// burden adds what a reader knows of its source's load, and of its failures: a
+// source that is left alone does not answer reads, even where it answers us.
+func (p *Prober) burden(s *SourceState, reader *sources.Reader) {
+	load := reader.Load()
+	if load.LagKnown {
+		s.Lag = &load.Lag
+	}
+	if load.ActiveKnown || load.Active > 0 {
+		s.Active = &load.Active
+	}
+	if load.Note != "" {
+		s.Facts.Notes = append(slices.Clone(s.Facts.Notes), p.o.Scrub(load.Note))
+	}
+	if p.o.Now().Sub(load.At) < 2*p.o.Every { // nobody may have asked since
+		s.Throttled, s.ThrottledSince = load.Reason, load.Since
+	}
+	if open := reader.Circuit(); open != nil {
+		s.State, s.Since, s.Why = SourceDown, open.Since, p.o.Scrub(open.Error())
+	}
 }

@@ -56,6 +56,13 @@ func TestProber(t *testing.T) {
 	if s := p.States()["shop"]; s.State != web.SourceUnknown || s.Waited[sources.WaitRate] != 2*time.Second {
 		t.Errorf("before it was asked: %+v", s)
 	}
+	if s := p.States()["shop"]; s.Today[sources.WaitRate] != 2*time.Second {
+		t.Errorf("today: %+v", s)
+	}
+	now = now.Add(24 * time.Hour)
+	if s := p.States()["shop"]; len(s.Today) > 0 || s.Waited[sources.WaitRate] != 2*time.Second {
+		t.Errorf("a day later: %+v", s)
+	}
 	p.Round(t.Context())
 	began := now
 	if s := p.States()["shop"]; s.State != web.SourceUp || !s.Since.Equal(began) || !s.Facts.CanWrite || s.Facts.Notes[0] != "*** is its password" || s.Why != "" {

@@ -27,6 +27,7 @@ type runView struct {
 	Cells                          []cell
 	SegmentWords, NoSegments       string
 	Failed, Waits, Reasons, Plan   []fact
+	Sample                         []fact // of a run that compares a sample
 }
 
 // mostCells is how many cells a coverage map has; more segments share them.
@@ -35,7 +36,7 @@ const mostCells = 256
 // runPage builds the page of a run from what the ledger holds of it.
 func runPage(r *ledger.Run, segments []ledger.Segment, now time.Time) runView {
 	v := runView{Number: exact(r.Number), Check: r.Check, CheckURL: checkURL(r.Check), Replica: r.Replica, State: signOfRun(r),
-		Plan: planFacts(&r.Plan)}
+		Plan: planFacts(&r.Plan), Sample: sampleFacts(r, segments)}
 	v.Facts = []fact{{Name: "trigger", Text: triggerWords(r)}}
 	if !r.SlotAt.IsZero() {
 		v.Facts = append(v.Facts, fact{Name: "due", Moment: at(r.SlotAt, now, "")})
@@ -229,6 +230,9 @@ func differs(s *ledger.Segment) bool { return s.Counts.Differences() > 0 }
 
 func segmentCell(s *ledger.Segment, of int) cell {
 	c := cell{Title: fmt.Sprintf("segment %d: %s, %s read", s.N, s.State, exact(s.Read))}
+	if s.Plan.Stratum != "" {
+		c.Title = fmt.Sprintf("segment %d, %s keys of the %s: %s, %s read", s.N, s.Plan.Stratum, s.Plan.Pass.Drive, s.State, exact(s.Read))
+	}
 	if of > 1 {
 		c.Title = fmt.Sprintf("%d segments from here, the worst is segment %d: %s", of, s.N, s.State)
 	}

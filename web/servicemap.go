@@ -136,7 +136,7 @@ func gatherLinks(copies []copying) ([]*link, map[string]string) {
 		switch c.State {
 		case drift.Drifted:
 			l.drifted++
-		case drift.InSync:
+		case drift.InSync, drift.InSample:
 		default:
 			l.unknowns++
 		}

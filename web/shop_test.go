@@ -174,7 +174,7 @@ func shop(t testing.TB) *history {
 		"orders-db": up(9*time.Millisecond, "PostgreSQL", "15.8"), "search": up(14*time.Millisecond, "MongoDB", "7.0.1"), "warehouse": up(300*time.Microsecond, "SQLite", "3.50.4")}
 	billing, orders := h.sources["billing"], h.sources["orders-db"]
 	billing.Facts.CanWrite, billing.Facts.Notes = true, []string{"the role may write to the database shop"}
-	orders.Facts.Standby, orders.Lag, orders.InUse, orders.Waited = true, &lag, 2, map[string]time.Duration{"replica lag": 12 * time.Second}
+	orders.Facts.Standby, orders.Lag, orders.InUse, orders.Today = true, &lag, 2, map[string]time.Duration{"replica lag": 12 * time.Second}
 	h.sources["billing"], h.sources["orders-db"] = billing, orders
 	shopFixes(h)
 	return h

@@ -22,6 +22,7 @@ type sourceRow struct {
 	State, Role                   sign
 	Why                           string
 	Latency, Connections, Lag     string
+	Active, Throttled             string
 	Held, Fixes                   string
 	Warnings                      []string
 	UsedBy                        []pageLink
@@ -63,7 +64,7 @@ func sourceRowOf(source *DeclaredSource, states map[string]SourceState, declared
 	down = st.State == SourceDown
 	r = sourceRow{ID: sourceAnchor(source.Name), Name: source.Name, Team: source.Team, Kind: source.Kind,
 		Version: strings.TrimSpace(st.Facts.Product + " " + st.Facts.Version), State: signOfSource(st.State), Role: signOfRole(&st),
-		Why: st.Why, Latency: "—", Connections: "—", Lag: "—", Held: heldWords(st.Waited), Warnings: st.Facts.Notes}
+		Why: st.Why, Latency: "—", Connections: "—", Lag: "—", Active: "—", Held: heldWords(st.Today), Warnings: st.Facts.Notes}
 	if down && !st.Since.IsZero() {
 		r.Why = "for " + span(now.Sub(st.Since)) + ": " + st.Why
 	}
@@ -82,6 +83,12 @@ func sourceRowOf(source *DeclaredSource, states map[string]SourceState, declared
 	}
 	if st.Lag != nil {
 		r.Lag = span(*st.Lag)
+	}
+	if st.Active != nil {
+		r.Active = fmt.Sprint(*st.Active)
+	}
+	if st.Throttled != "" {
+		r.Throttled = "reads wait for " + span(now.Sub(st.ThrottledSince)) + ": " + st.Throttled
 	}
 	if st.Facts.Standby {
 		r.Version += ", standby"

@@ -19,10 +19,21 @@ func signOfConsistency(c drift.Consistency) sign {
 	switch c {
 	case drift.InSync:
 		return sign{Tone: "ok", Icon: "ok", Word: string(c), Title: "every record of the last run agreed, or has been put right since"}
+	case drift.InSample:
+		return sign{Tone: "info", Icon: "ok", Word: string(c), Title: "of the records that were drawn none differs; of the others no more than that may"}
 	case drift.Drifted:
 		return sign{Tone: "drift", Icon: "drift", Word: string(c), Title: "records differ and were confirmed to"}
 	}
 	return sign{Tone: "unknown", Icon: "unknown", Word: string(drift.Unknown), Title: "nothing may be said: the check has not been able to read what it needs"}
+}
+
+// signOfStanding is signOfConsistency that says how much a sample leaves open.
+func signOfStanding(s *drift.Standing) sign {
+	shown := signOfConsistency(s.Consistency)
+	if s.Consistency == drift.InSample {
+		shown.Word = s.Words()
+	}
+	return shown
 }
 
 func signOfHealth(h drift.Health) sign {
@@ -31,6 +42,8 @@ func signOfHealth(h drift.Health) sign {
 		return sign{Tone: "ok", Icon: "ok", Word: string(h), Title: "runs end on time and read all they set out to"}
 	case drift.Failing:
 		return sign{Tone: "warn", Icon: "warn", Word: string(h), Title: "the last run could not read all it had to"}
+	case drift.Throttled:
+		return sign{Tone: "info", Icon: "wait", Word: string(h), Title: "a source is too busy to be read just now; the run goes on when it is not"}
 	case drift.Stale:
 		return sign{Tone: "warn", Icon: "wait", Word: string(h), Title: "no run has succeeded for 2.5 intervals of the schedule"}
 	}

@@ -42,7 +42,7 @@ func (o Options) sourcesFor(ctx context.Context) map[string]SourceState {
 	for name, s := range states {
 		s.Why = drift.Unvalued(s.Why)
 		s.Facts.Notes = unvaluedAll(s.Facts.Notes)
-		s.Waited = unvaluedSums(s.Waited)
+		s.Waited, s.Today = unvaluedSums(s.Waited), unvaluedSums(s.Today)
 		shown[name] = s
 	}
 	return shown

@@ -55,7 +55,7 @@ func canaryHistory(t *testing.T) (h *history, c *canaries) {
 	h.run("customers", "billing", pass{equal: 100, differ: differ, segments: 2, reasons: map[string]int64{"cannot read " + c.next(): 2, c.next(): 1}, waits: map[string]int64{"crm: " + c.next(): 1500}})
 	h.run("customers", "billing", pass{equal: 100, differ: differ, segments: 2, failed: "syntax error near " + c.next()})
 	h.run("customers", "billing", pass{failure: "connect to crm: no such host " + c.next()})
-	h.sources = map[string]web.SourceState{"crm": {State: web.SourceDown, Since: now.Add(-time.Hour), ProbedAt: now, Why: "refused " + c.next(), Waited: map[string]time.Duration{c.next(): time.Second}},
+	h.sources = map[string]web.SourceState{"crm": {State: web.SourceDown, Since: now.Add(-time.Hour), ProbedAt: now, Why: "refused " + c.next(), Waited: map[string]time.Duration{c.next(): time.Second}, Today: map[string]time.Duration{c.next(): time.Second}},
 		"billing": {State: web.SourceUp, ProbedAt: now, Facts: sources.Facts{Product: "MongoDB", Notes: []string{c.next()}}}}
 	h.clock.set(now)
 	return h, c

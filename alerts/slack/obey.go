@@ -72,7 +72,13 @@ func (in *Inbound) obey(ctx context.Context, r *alerts.Request, a *asked) (reply
 	case doUnmute:
 		return in.unmute(ctx, r, o.What)
 	case doRun:
-		runs, err := in.o.Desk.Run(ctx, o.What, o.Key)
+		var runs []Run
+		var err error
+		if o.Full || o.Sample > 0 {
+			runs, err = in.o.Desk.RunSample(ctx, o.What, o.Sample)
+		} else {
+			runs, err = in.o.Desk.Run(ctx, o.What, o.Key)
+		}
 		return in.started(ctx, r, a, runs, err)
 	case doRecheck:
 		runs, err := in.o.Desk.Recheck(ctx, o.What)
@@ -195,14 +201,12 @@ func help(wrong string) reply {
 		lines = append(lines, escaped(wrong))
 	}
 	for _, v := range verbs() {
-		for form := range strings.SplitSeq(commands()[v], " | ") {
-			if v == doShow {
-				form = commands()[v]
-			}
+		forms := []string{commands()[v]}
+		if v != doShow && v != doRun { // of which one word is the other's alternative
+			forms = strings.Split(commands()[v], " | ")
+		}
+		for _, form := range forms {
 			lines = append(lines, "`/plumbline "+escaped(form)+"`")
-			if v == doShow {
-				break
-			}
 		}
 	}
 	return words(append(lines, "Answers are for you alone; `--share` shows them to the channel.")...)

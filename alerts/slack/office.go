@@ -43,6 +43,9 @@ type Desk interface {
 	Unmute(ctx context.Context, check string) error
 	// Run begins a run of each edge; key, where it is not "", is compared alone.
 	Run(ctx context.Context, check, key string) ([]Run, error)
+	// RunSample begins a run of each edge that compares so many keys, and everything
+	// for 0.
+	RunSample(ctx context.Context, check string, keys int) ([]Run, error)
 	// Recheck begins a run of an incident's check.
 	Recheck(ctx context.Context, incident string) ([]Run, error)
 	// FreezeFixes keeps all fixes from being made, or those of one check, until

@@ -19,7 +19,9 @@ type order struct {
 	Grows    bool          `json:"grows,omitempty"`
 	Note     string        `json:"note,omitempty"`
 	Key      string        `json:"key,omitempty"`
-	Share    bool          `json:"share,omitempty"` // answer to the whole channel
+	Sample   int           `json:"sample,omitempty"` // so many keys are compared
+	Full     bool          `json:"full,omitempty"`   // everything is
+	Share    bool          `json:"share,omitempty"`  // answer to the whole channel
 	// Wrong says what is wrong with a command, to whoever wrote it.
 	Wrong string `json:"wrong,omitempty"`
 }
@@ -58,7 +60,7 @@ func commands() map[verb]string {
 	return map[verb]string{
 		doStatus:   "status",
 		doCheck:    "check NAME",
-		doRun:      "run NAME [key KEY]",
+		doRun:      "run NAME [sample 500 | full | key KEY]",
 		doShow:     "show F-812 | I-204",
 		doAck:      "ack I-204 [note]",
 		doMute:     "mute NAME 2h [reason] | mute NAME until-grows [reason]",
@@ -115,11 +117,8 @@ func parseOrder(text string) order {
 		o.What = named(o.What)
 		o.Note = strings.Join(words, " ")
 	case doRun:
-		if len(words) == 1 || len(words) > 1 && words[0] != "key" {
+		if !o.parseRun(words) {
 			return wrong
-		}
-		if len(words) > 1 {
-			o.Key = strings.Join(words[1:], " ")
 		}
 	case doMute:
 		var ok bool
@@ -129,6 +128,32 @@ func parseOrder(text string) order {
 		o.Note = strings.Join(words[1:], " ")
 	}
 	return o
+}
+
+// mostSampled is how many keys a command may ask for.
+const mostSampled = 10_000_000
+
+// parseRun reads what a run is asked for: nothing, sample 500, full or key KEY.
+func (o *order) parseRun(words []string) bool {
+	if len(words) == 0 {
+		return true
+	}
+	switch rest := words[1:]; words[0] {
+	case "key":
+		o.Key = strings.Join(rest, " ")
+		return o.Key != ""
+	case "full":
+		o.Full = true
+		return len(rest) == 0
+	case "sample":
+		if len(rest) != 1 {
+			return false
+		}
+		n, err := strconv.Atoi(rest[0])
+		o.Sample = n
+		return err == nil && n >= 1 && n <= mostSampled
+	}
+	return false
 }
 
 // arity is how many words follow a command; -1 is any number.

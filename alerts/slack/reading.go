@@ -33,7 +33,7 @@ func (in *Inbound) status(ctx context.Context) (reply, error) {
 		}
 	}
 	var tally []string
-	for _, c := range []drift.Consistency{drift.Drifted, drift.Unknown, drift.InSync} {
+	for _, c := range []drift.Consistency{drift.Drifted, drift.Unknown, drift.InSample, drift.InSync} {
 		if counts[c] > 0 {
 			tally = append(tally, fmt.Sprintf("%s %s", number(counts[c]), strings.ToLower(string(c))))
 		}
@@ -52,9 +52,10 @@ func (in *Inbound) status(ctx context.Context) (reply, error) {
 	return reply{lines: lines, shared: true}, nil
 }
 
-// worst is the least that can be said of a check's edges.
+// worst is the least that can be said of a check's edges. A sample says less than
+// everything.
 func (c *CheckState) worst() drift.Consistency {
-	for _, bad := range []drift.Consistency{drift.Drifted, drift.Unknown} {
+	for _, bad := range []drift.Consistency{drift.Drifted, drift.Unknown, drift.InSample} {
 		if slices.ContainsFunc(c.Edges, func(e alerts.EdgeFacts) bool { return e.Consistency == bad }) {
 			return bad
 		}

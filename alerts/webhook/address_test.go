@@ -12,6 +12,7 @@ import (
 
 	"plumbline/alerts"
 	"plumbline/sources"
+	"plumbline/sources/address"
 )
 
 // bypasses are ways of writing addresses that no webhook may have.
@@ -41,10 +42,10 @@ func TestForbiddenAddressesAreNeverCalled(t *testing.T) {
 				s := New(Options{Hooks: map[string]Hook{"pager": {URL: sources.Secret(scheme + "://" + host + "/latest/meta-data"), Secret: "secret"}},
 					Now: time.Now, Timeout: 10 * time.Second})
 				s.dialer.Resolver = liar(t)
-				s.dialer.Control = func(network, address string, conn syscall.RawConn) error {
-					err := refuseForbidden(network, address, conn)
+				s.dialer.Control = func(network, called string, conn syscall.RawConn) error {
+					err := address.Refuse(network, called, conn)
 					if err == nil {
-						t.Errorf("%s is called", address)
+						t.Errorf("%s is called", called)
 					}
 					return err
 				}
@@ -65,9 +66,9 @@ func TestForbiddenAddressesAreNeverCalled(t *testing.T) {
 // Addresses of this machine and of private networks are what most webhooks have.
 func TestPrivateAddressesAreAllowed(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{"127.0.0.1", "::1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "fd12:3456::1", "100.64.0.1", "93.184.216.34", "2606:2800:220:1::1", "::ffff:10.0.0.1"} {
-		if what := forbidden(netip.MustParseAddr(address)); what != "" {
-			t.Errorf("%s is refused as %s", address, what)
+	for _, allowed := range []string{"127.0.0.1", "::1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "fd12:3456::1", "100.64.0.1", "93.184.216.34", "2606:2800:220:1::1", "::ffff:10.0.0.1"} {
+		if what := address.Forbidden(netip.MustParseAddr(allowed)); what != "" {
+			t.Errorf("%s is refused as %s", allowed, what)
 		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"plumbline/alerts"
 	"plumbline/sources"
+	"plumbline/sources/address"
 )
 
 // Integration is the word for webhooks in targets and metrics.
@@ -66,13 +67,13 @@ func New(o Options) *Sender {
 	if o.Timeout == 0 {
 		o.Timeout = timeout
 	}
-	dialer := &net.Dialer{Timeout: o.Timeout, Control: refuseForbidden}
+	dialer := &net.Dialer{Timeout: o.Timeout, Control: address.Refuse}
 	return &Sender{o: o, dialer: dialer, client: &http.Client{
 		Timeout: o.Timeout,
 		// A redirect could lead where the configuration never named.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			// Without a proxy: it would dial in our place, past refuseForbidden.
+			// Without a proxy: it would dial in our place, past address.Refuse.
 			Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: o.Timeout, ForceAttemptHTTP2: true,
 			// An answer is never unpacked, so none grows beyond what was sent.
 			DisableCompression: true, MaxResponseHeaderBytes: mostHeader, MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute,
@@ -125,7 +126,7 @@ func Sign(secret sources.Secret, at time.Time, body []byte) string {
 // unreached says in words of ours why there was no answer: the texts of net/http
 // quote the whole address.
 func unreached(ctx context.Context, name string, err error) error {
-	var denied *forbiddenError
+	var denied *address.ForbiddenError
 	var dns *net.DNSError
 	var wrapped *url.Error
 	var certificate *tls.CertificateVerificationError
@@ -133,7 +134,7 @@ func unreached(ctx context.Context, name string, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("send to webhook %s: %w", name, context.Cause(ctx))
 	case errors.As(err, &denied):
-		return &alerts.RefusedError{Why: fmt.Sprintf("webhook %s leads to %s", name, denied.what), Do: "give it an address that may be called"}
+		return &alerts.RefusedError{Why: fmt.Sprintf("webhook %s leads to %s", name, denied.What), Do: "give it an address that may be called"}
 	case errors.As(err, &wrapped) && wrapped.Timeout():
 		return &alerts.RetryError{Why: fmt.Sprintf("webhook %s did not answer in time", name)}
 	case errors.As(err, &dns):

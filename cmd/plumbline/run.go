@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,10 +18,55 @@ import (
 
 // runFlags are what `plumbline run` is asked for.
 type runFlags struct {
-	keys   []string
-	maxRPS int
-	failOn report.FailOn
-	format string
+	keys      []string
+	sample    int
+	full      bool
+	since     time.Duration
+	stopAfter int64
+	maxRPS    int
+	failOn    report.FailOn
+	format    string
+}
+
+// check refuses what cannot be asked for together, or of so little.
+func (f *runFlags) check(changed func(string) bool) error {
+	switch {
+	case changed("max-rps") && f.maxRPS < 1:
+		return fmt.Errorf("--max-rps %d: want at least 1", f.maxRPS)
+	case changed("sample") && f.sample < 1:
+		return fmt.Errorf("--sample %d: want at least 1", f.sample)
+	case changed("since") && f.since <= 0:
+		return fmt.Errorf("--since %s: want a time such as 24h", f.since)
+	case changed("stop-after") && f.stopAfter < 1:
+		return fmt.Errorf("--stop-after %d: want at least 1", f.stopAfter)
+	case changed("full") && !f.full:
+		return errors.New("--full=false says nothing: leave it out, and what each check declares is compared")
+	}
+	var ways []string
+	for _, way := range []string{"key", "sample", "full", "since"} {
+		if changed(way) {
+			ways = append(ways, "--"+way)
+		}
+	}
+	if len(ways) > 1 {
+		return fmt.Errorf("%s cannot be asked for together", strings.Join(ways, " and "))
+	}
+	if changed("key") && changed("stop-after") {
+		return errors.New("--key and --stop-after cannot be asked for together")
+	}
+	return nil
+}
+
+// options are what a run of a check is asked for.
+func (f *runFlags) options() (o checks.Options) {
+	switch {
+	case f.full:
+		o.Sample = &checks.Sample{}
+	case f.sample > 0:
+		o.Sample = &checks.Sample{Keys: f.sample}
+	}
+	o.Since, o.StopAfter = f.since, f.stopAfter
+	return o
 }
 
 func (c *cli) runCommand() *cobra.Command {
@@ -32,35 +78,35 @@ func (c *cli) runCommand() *cobra.Command {
 		Long: `Compare owners with their replicas: all checks, or those named. A difference
 counts once it outlived the check's settle time, read again on both sides.
 
+A check compares everything, or the sample that it declares. --sample and --full
+replace that; a sample without drift says so ("In sample: ≤ 0.03 %"), and never
+that both sides agree.
+
 Exit codes: 0 in sync, 1 confirmed drift, 2 could not run, 3 incomplete and no
 drift seen, 130 interrupted. With several checks 2 beats 1 beats 3 beats 0.`,
 		Example: `  plumbline run
   plumbline run basket-prices --key 42 --key 43
+  plumbline run orders --sample 10000
+  plumbline run orders --since 24h
+  plumbline run orders --stop-after 100
   plumbline run -o junit > plumbline.xml
   plumbline run --fail-on drift --max-rps 5000`,
 		Args: cobra.ArbitraryArgs, ValidArgsFunction: c.completeChecks(0),
 	}
 	f := cmd.Flags()
-	f.Bool("full", true, "compare whole datasets; the default")
-	f.String("sample", "", "not yet supported")
-	f.String("since", "", "not yet supported")
+	f.BoolVar(&flags.full, "full", false, "compare whole datasets, also of checks that declare a sample")
+	f.IntVar(&flags.sample, "sample", 0, "compare so many keys, divided as each check's sample is, else drawn at random")
+	f.DurationVar(&flags.since, "since", 0, "compare the keys that changed within this time, such as 24h, by the recent_by of each check's sample")
+	f.Int64Var(&flags.stopAfter, "stop-after", 0, "stop reading once so many differences were seen; what is counted until then is exact")
 	f.StringArrayVar(&flags.keys, "key", nil, "compare this key of the one check named, as the owner writes it; parts divided by commas")
 	f.IntVar(&flags.maxRPS, "max-rps", 0, "read at most so many records a second from each source")
 	f.StringVar(&failOn, "fail-on", "drift,incomplete", "what to exit with 1 or 3 for: drift, incomplete, drift,incomplete, or none")
 	format := output(cmd, "table", "json", "ndjson", "csv", "junit", "md")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		for _, later := range []string{"sample", "since"} {
-			if f.Changed(later) {
-				return fmt.Errorf("--%s is not yet supported: leave it out, and everything is compared", later)
-			}
+		err := flags.check(f.Changed)
+		if err != nil {
+			return err
 		}
-		if full, err := f.GetBool("full"); err != nil || !full {
-			return errors.Join(err, errors.New("--full=false is not yet supported: leave it out, and everything is compared"))
-		}
-		if f.Changed("max-rps") && flags.maxRPS < 1 {
-			return fmt.Errorf("--max-rps %d: want at least 1", flags.maxRPS)
-		}
-		var err error
 		if flags.failOn, err = report.ParseFailOn(failOn); err != nil {
 			return err
 		}
@@ -140,8 +186,9 @@ func (s *session) runEdge(ctx context.Context, check *checks.Check, i int, keys 
 	case keyErr != nil:
 		run = checks.NotRun(check, i, keyErr)
 	default:
-		run = checks.Run(ctx, check, i, s.readers.Find, checks.Options{Keys: keys, Stop: s.interrupts.stop,
-			Progress: s.teller.hear})
+		options := s.flags.options()
+		options.Keys, options.Stop, options.Progress = keys, s.interrupts.stop, s.teller.hear
+		run = checks.Run(ctx, check, i, s.readers.Find, options)
 		if len(keys) > 0 {
 			share = s.shareOf(ctx, check, len(keys))
 		}

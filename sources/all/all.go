@@ -3,16 +3,20 @@ package all
 
 import (
 	"plumbline/sources"
+	"plumbline/sources/http"
 	"plumbline/sources/mongodb"
 	"plumbline/sources/postgres"
+	"plumbline/sources/redis"
 	"plumbline/sources/sqlite"
 )
 
 // Kinds are the kinds of source a configuration may name, with what opens each.
 func Kinds() map[string]sources.Opener {
 	return map[string]sources.Opener{
+		"http":     http.Open,
 		"postgres": postgres.Open,
 		"mongodb":  mongodb.Open,
+		"redis":    redis.Open,
 		"sqlite":   sqlite.Open,
 	}
 }

@@ -7,6 +7,8 @@ type extras interface {
 	sources.Counter
 	sources.Explainer
 	sources.Prober
+	sources.Gauger
+	sources.Shaper
 }
 
 // offer returns s with just the interfaces that w leaves. Which interfaces a

@@ -23,6 +23,8 @@ type Config struct {
 	Connections int
 	// Writable lets Write change rows.
 	Writable bool
+	// Load says how busy the store is; nil where it does not say.
+	Load func() (sources.Load, error)
 }
 
 // Without says which optional interfaces a source lacks.
@@ -30,8 +32,8 @@ type Without struct {
 	Scan     bool // no sources.Scanner and no sources.Splitter
 	Split    bool // no sources.Splitter
 	Describe bool // no sources.Describer
-	Extras   bool // no sources.Counter, Explainer and Prober
-	Write    bool // no sources.Writer; one that lacks anything else has none either
+	Extras   bool // no sources.Counter, Explainer, Prober and Gauger
+	Write    bool // no sources.Writer, Sampler and Recenter; one that lacks anything else has none either
 }
 
 // Source reads the store. Many sources may read one store.

@@ -19,6 +19,7 @@ import (
 type Store struct {
 	mu         sync.RWMutex
 	tables     map[string]*table
+	created    uint64 // how many tables were ever made
 	predicates map[string]Predicate
 	clock      func() time.Time
 	changing   chan struct{} // held by whoever changes rows, from before he looks
@@ -75,6 +76,8 @@ type table struct {
 	rows    []*row
 	unique  map[string]*row
 	version uint64 // rises with every change of the rows
+	// identityNumber tells the table from others of its name, before and after.
+	identityNumber uint64
 
 	mu      sync.Mutex // guards indexes alone, under the store's lock
 	indexes map[string]*index
@@ -95,20 +98,11 @@ func NewStore() *Store {
 // Create makes an empty table, in place of one of that name. It panics on a
 // table that makes no sense.
 func (s *Store) Create(t Table) {
-	made := &table{Table: t, columns: map[string]int{}, unique: map[string]*row{}, indexes: map[string]*index{}}
-	for i, c := range t.Columns {
-		if _, twice := made.columns[c.Name]; twice {
-			panic(fmt.Sprintf("memory: table %s has two columns %s", t.Name, c.Name))
-		}
-		made.columns[c.Name] = i
-	}
-	for _, name := range append(slices.Clone(t.Unique), t.Index...) {
-		if _, ok := made.columns[name]; !ok {
-			panic(fmt.Sprintf("memory: table %s has no column %s", t.Name, name))
-		}
-	}
+	made := newTable(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.created++
+	made.identityNumber = s.created
 	s.tables[t.Name] = made
 }
 
@@ -133,18 +127,17 @@ func (s *Store) PutRow(name string, r Row) {
 	if len(r.Values) != len(t.Columns) {
 		panic(fmt.Sprintf("memory: table %s has %d columns, the row %d values", name, len(t.Columns), len(r.Values)))
 	}
-	t.version++
-	added := &row{Row: r, serial: t.version}
-	for _, v := range r.Values {
-		added.size += size(v)
-	}
-	if key, ok := t.identity(r.Values); ok {
+	key, keyed := t.identity(r.Values)
+	if keyed {
 		if was := t.unique[key]; was != nil {
 			t.rows = slices.DeleteFunc(t.rows, func(r *row) bool { return r == was })
 		}
+	}
+	t.version++
+	added := t.add(r)
+	if keyed {
 		t.unique[key] = added
 	}
-	t.rows = append(t.rows, added)
 }
 
 // Delete removes every row for which p holds and returns how many.

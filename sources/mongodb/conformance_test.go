@@ -157,6 +157,9 @@ func (s *shop) load(t testing.TB, table sourcetest.Table) sources.Dataset {
 	if !own && table.Indexed {
 		s.index(table.Name, table.Unique, append(slices.Clone(table.Key), table.ID...)...)
 	}
+	if table.AlsoIndexed != "" {
+		s.index(table.Name, false, table.AlsoIndexed)
+	}
 	var documents []any
 	for n, row := range table.Rows {
 		var names []string

@@ -26,8 +26,9 @@ type plan struct {
 	types  map[string]sources.FieldType
 	served
 
-	rowBytes atomic.Int64           // average of the last page, to size the next one's memory
-	layout   atomic.Pointer[layout] // of what is written to
+	rowBytes atomic.Int64                    // average of the last page, to size the next one's memory
+	layout   atomic.Pointer[layout]          // of what is written to
+	bare     atomic.Pointer[sources.Dataset] // the keys alone
 }
 
 // fieldSource is where a field's value comes from.

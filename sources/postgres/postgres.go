@@ -26,7 +26,7 @@ func Open(o sources.Options) (sources.Source, error) {
 	if err != nil {
 		return nil, sources.Final(fmt.Errorf("source %s: %w", o.Name, err))
 	}
-	return &source{pool: newPool(config, o), writable: o.Writable, plans: map[*sources.Dataset]*plan{}}, nil
+	return &source{pool: newPool(config, o), gauges: newGauges(), writable: o.Writable, plans: map[*sources.Dataset]*plan{}}, nil
 }
 
 // maxPlans bounds how many datasets are remembered: one that is forgotten is
@@ -36,6 +36,7 @@ const maxPlans = 1000
 // source is an opened PostgreSQL database. It offers everything a source may offer.
 type source struct {
 	pool     *pool
+	gauges   *gauges
 	writable bool
 
 	mu    sync.Mutex
@@ -49,12 +50,17 @@ var (
 	_ sources.Describer = (*source)(nil)
 	_ sources.Explainer = (*source)(nil)
 	_ sources.Prober    = (*source)(nil)
+	_ sources.Gauger    = (*source)(nil)
+	_ sources.Shaper    = (*source)(nil)
 	_ sources.Writer    = (*source)(nil)
+	_ sources.Sampler   = (*source)(nil)
+	_ sources.Recenter  = (*source)(nil)
 )
 
 // Close closes the connections that are idle; those in use close when their
 // statement has ended.
 func (s *source) Close() error {
+	s.gauges.close()
 	s.pool.close()
 	return nil
 }

@@ -38,6 +38,9 @@ type Harness struct {
 	// Writing returns datasets over d's table which, were reads not read-only,
 	// would change it; nil with a reason under CannotTryToWrite.
 	Writing func(t testing.TB, d sources.Dataset) []sources.Dataset
+	// Misnamed returns d as it would be over something that is not there and has a
+	// name near to d's; nil adds an x to d.Name.
+	Misnamed func(d sources.Dataset) sources.Dataset
 	// Through returns a URL that reaches the same store over a line that can be
 	// cut; nil with a reason under CannotCut.
 	Through func(t testing.TB) (sources.Secret, Line)
@@ -76,6 +79,10 @@ const (
 	CannotBeUnreachable Ability = "be unreachable"
 	CannotMissFields    Ability = "know that a field is missing"
 	CannotMissOnRead    Ability = "know on reading that a table is missing"
+	CannotMissTables    Ability = "know that a table is missing"
+	CannotNameNear      Ability = "name what is near to what is missing"
+	CannotKnowUnique    Ability = "know what is unique"
+	CannotIndex         Ability = "index any key"
 	CannotHoldNullInKey Ability = "hold null in a key"
 	CannotMixKinds      Ability = "hold keys of several kinds in one column"
 	CannotNestDocuments Ability = "reach into documents by dotted path"
@@ -94,6 +101,8 @@ type Table struct {
 	// Unique asks for a unique constraint on Key and ID together, Indexed for an
 	// index on Key and ID, in that order. Unique tables are Indexed.
 	Unique, Indexed bool
+	// AlsoIndexed is a column that has an index of its own; "" for none.
+	AlsoIndexed string
 }
 
 // Column is one field of a Table.

@@ -40,11 +40,14 @@ func (s *suite) testDescribe(t *testing.T) {
 		if len(desc.ScanBy) == 0 && s.Cannot[CannotScan] == "" {
 			t.Error("ScanBy is empty")
 		}
-		if desc.Unique != f.table.Unique {
+		if desc.Unique != f.table.Unique && (desc.Unique || s.Cannot[CannotKnowUnique] == "") {
 			t.Errorf("Unique is %v, the table's constraint %v", desc.Unique, f.table.Unique)
 		}
 		indexed := f.table.Indexed || f.table.Unique
 		scanIndexed := indexed || !s.scansByKey(t, f)
+		if s.Cannot[CannotIndex] != "" { // the index there is serves some keys, whatever the table asks for
+			indexed = desc.KeyIndex != ""
+		}
 		if (desc.KeyIndex != "") != indexed || (desc.ScanIndex != "") != scanIndexed {
 			t.Errorf("KeyIndex %q, ScanIndex %q; the table has an index: %v", desc.KeyIndex, desc.ScanIndex, indexed)
 		}
@@ -75,8 +78,13 @@ func (s *suite) testMissing(t *testing.T) {
 		onRead bool
 	}
 	table := f.dataset
-	table.Name += "x"
-	tests := []missing{{"table", table, s.Cannot[CannotMissOnRead] == ""}}
+	if table.Name += "x"; s.Misnamed != nil {
+		table = s.Misnamed(f.dataset)
+	}
+	var tests []missing
+	if s.Cannot[CannotMissTables] == "" {
+		tests = append(tests, missing{"table", table, s.Cannot[CannotMissOnRead] == ""})
+	}
 	if s.Cannot[CannotMissFields] == "" {
 		field, key, scope := f.dataset, f.dataset, f.dataset
 		field.Fields = []string{"nota", serial}
@@ -92,7 +100,7 @@ func (s *suite) testMissing(t *testing.T) {
 				if !errors.As(err, &nf) {
 					t.Fatalf("describe: %v; it is no NotFoundError", err)
 				}
-				if sources.Nearest(nf.Name, nf.Candidates) == "" {
+				if sources.Nearest(nf.Name, nf.Candidates) == "" && s.Cannot[CannotNameNear] == "" {
 					t.Errorf("none of the candidates %q is near to %q", nf.Candidates, nf.Name)
 				}
 				if sources.FailureOf(err) != sources.FailureFinal {

@@ -59,15 +59,29 @@ func find(r reading, d *sources.Dataset) (*object, error) {
 	if d.Query != "" {
 		return findQuery(r, d)
 	}
+	found, strict, err := named(r, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := found.readColumns(r, strict); err != nil {
+		return nil, err
+	}
+	if !found.table {
+		return found, nil
+	}
+	return found, found.readIndexes(r)
+}
+
+// named finds the table or view that a dataset names; strict is of a table that
+// keeps every value to its column's type.
+func named(r reading, d *sources.Dataset) (found *object, strict bool, err error) {
 	var names []string
 	schema, table := "", d.Name
 	if first, rest, ok := strings.Cut(d.Name, "."); ok {
 		schema, table = first, rest
 	}
-	var found *object
-	var strict bool
 	text := "SELECT schema, name, type, wr, strict FROM pragma_table_list WHERE type IN ('table', 'view', 'virtual') ORDER BY schema <> 'main'"
-	err := r.each(text, nil, func(v []any) (bool, error) {
+	err = r.each(text, nil, func(v []any) (bool, error) {
 		s, name := v[0].(string), v[1].(string)
 		if s == "main" {
 			names = append(names, name)
@@ -82,23 +96,17 @@ func find(r reading, d *sources.Dataset) (*object, error) {
 		return true, nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if found == nil {
-		return nil, sources.Final(&sources.NotFoundError{What: "table", Name: d.Name, Candidates: names})
+		return nil, false, sources.Final(&sources.NotFoundError{What: "table", Name: d.Name, Candidates: names})
 	}
-	if err := found.readColumns(r, strict); err != nil {
-		return nil, err
-	}
-	if !found.table {
-		return found, nil
-	}
-	return found, found.readIndexes(r)
+	return found, strict, nil
 }
 
 // findQuery describes a query by what it would put out.
 func findQuery(r reading, d *sources.Dataset) (*object, error) {
-	o := &object{name: "query", from: "(\n" + strings.TrimRight(strings.TrimSpace(d.Query), ";") + "\n) AS " + quote("query")}
+	o := &object{name: "query", from: queryFrom(d)}
 	rows, err := r.query("SELECT * FROM " + o.from + " LIMIT 0")
 	if err != nil {
 		return nil, err
@@ -116,6 +124,11 @@ func findQuery(r reading, d *sources.Dataset) (*object, error) {
 		return nil, err
 	}
 	return o, o.readCollations(r)
+}
+
+// queryFrom is a query as a FROM clause has it.
+func queryFrom(d *sources.Dataset) string {
+	return "(\n" + strings.TrimRight(strings.TrimSpace(d.Query), ";") + "\n) AS " + quote("query")
 }
 
 func (o *object) readColumns(r reading, strict bool) error {

@@ -65,6 +65,7 @@ func harnessOf(t *testing.T, mode string) (h sourcetest.Harness, file string) {
 			"sqlite:///tmp/%zz", "sqlite:///tmp/x.db?attach=hunter2", "sqlite:///tmp/x.db?a;hunter2=%zz", "sqlite://:memory:"},
 		Secrets: []string{"hunter2"},
 		Cannot: map[sourcetest.Ability]string{
+			sourcetest.CannotGauge:      "a file has no server that would say, and nobody whose statements ours could hold up for long",
 			sourcetest.CannotCut:        "a file has no line to cut; see TestTruncatedFileIsAnErrorAndNoShortPage",
 			sourcetest.CannotDeliverRaw: "a value's storage class would be no part of raw bytes, so equal bytes would not mean equal values",
 		},
@@ -179,6 +180,9 @@ func load(t testing.TB, db *sql.DB, table sourcetest.Table) sources.Dataset {
 	run(t, db, "CREATE TABLE "+table.Name+" ("+strings.Join(columns, ", ")+")")
 	if table.Indexed && !table.Unique {
 		run(t, db, "CREATE INDEX ix_"+table.Name+" ON "+table.Name+" ("+strings.Join(identity, ", ")+")")
+	}
+	if table.AlsoIndexed != "" {
+		run(t, db, "CREATE INDEX also_"+table.Name+" ON "+table.Name+" ("+table.AlsoIndexed+")")
 	}
 	run(t, db, "BEGIN")
 	for _, row := range table.Rows {

@@ -24,7 +24,10 @@ func (b Builder) Run(check *checks.Check, edge *checks.Edge, run *checks.EdgeRun
 		Counts: Counts{OwnerRecords: c.OwnerRecords, ReplicaRecords: c.ReplicaRecords, Compared: c.Compared(), Equal: c.Equal,
 			Mismatch: c.Mismatch, Missing: c.Missing, Extra: c.Extra, Duplicate: c.Duplicate, Unreadable: c.Unreadable,
 			Skipped: c.Skipped, SuspectsCleared: c.SuspectsCleared, Unsettled: c.Unsettled}}
-	if share > 0 {
+	switch scope := run.ScopeShare(); {
+	case run.Sampled != nil && scope > 0:
+		out.ScopeShare = &scope
+	case run.Sampled == nil && share > 0:
 		whole := share * out.Coverage
 		out.ScopeShare = &whole
 	}
@@ -37,9 +40,7 @@ func (b Builder) Run(check *checks.Check, edge *checks.Edge, run *checks.EdgeRun
 	if run.Plan.Kind != "" {
 		out.PlanDetail = run.Plan.Words()
 	}
-	if rate, ok := run.DriftRate(); ok {
-		out.DriftRate = &DriftRate{rate.Estimate, rate.Low, rate.High, rate.Confidence, rate.Of}
-	}
+	out.DriftRate, out.ExtraRate, out.Sample = rateOf(run.DriftRate()), rateOf(run.ExtraRate()), sampleOf(run)
 	for i := range run.Differences {
 		out.Findings = append(out.Findings, b.finding(check, edge, run, &run.Differences[i], masks, tell))
 	}

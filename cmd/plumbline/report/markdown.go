@@ -25,6 +25,11 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 		markdownPatterns(&b, run)
 	}
 	for _, run := range r.Runs {
+		for _, line := range sampleLines(run) {
+			fmt.Fprintf(&b, "\n- %s in %s: %s", code(run.Check), code(run.Replica), line)
+		}
+	}
+	for _, run := range r.Runs {
 		for _, why := range run.why() {
 			fmt.Fprintf(&b, "\n- %s in %s: %s", code(run.Check), code(run.Replica), code(drift.Visible(why)))
 		}

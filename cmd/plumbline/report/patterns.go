@@ -88,6 +88,9 @@ func Headline(run *Run) string {
 		}
 	}
 	words = append(words, fmt.Sprintf("of %s compared, coverage %s", terminal.Count(c.Compared), percent(run.Coverage)))
+	if bound := run.Bound(); bound != "" {
+		words = append([]string{bound}, words...)
+	}
 	line := strings.Join(words, ", ")
 	if why := run.why(); len(why) > 0 && run.Result != checks.Drift {
 		line = why[0] + "; " + line
@@ -113,6 +116,7 @@ func details(run *Run) []string {
 	for _, p := range Patterns(run) {
 		lines = append(lines, fmt.Sprintf("%s  ×%d  e.g. %s", p.Words, p.Records, p.Example.Key.Words()))
 	}
+	lines = append(lines, sampleLines(run)...)
 	for _, why := range run.why() {
 		lines = append(lines, drift.Visible(why))
 	}

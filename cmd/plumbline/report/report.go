@@ -35,8 +35,11 @@ type Run struct {
 	Pending    int64      `json:"suspects_pending"`
 	Counts     Counts     `json:"counts"`
 	DriftRate  *DriftRate `json:"drift_rate"`
-	Findings   []Finding  `json:"findings"`
-	Omitted    int64      `json:"findings_omitted"`
+	// ExtraRate and Sample are of a run that compares a sample; null otherwise.
+	ExtraRate *DriftRate `json:"extra_rate"`
+	Sample    *Sample    `json:"sample"`
+	Findings  []Finding  `json:"findings"`
+	Omitted   int64      `json:"findings_omitted"`
 	// Unread is about how many records were to be compared and never read.
 	Unread     int64    `json:"unread"`
 	Reasons    []string `json:"reasons"`
@@ -73,6 +76,10 @@ type DriftRate struct {
 	High       float64 `json:"high"`
 	Confidence float64 `json:"confidence"`
 	Of         string  `json:"of"`
+	// Keys is how many keys drawn at random a sample's rate is told from, of
+	// Population, which is 0 where it was not counted. Both are 0 for a full run.
+	Keys       int64 `json:"keys"`
+	Population int64 `json:"population"`
 }
 
 // Finding is one confirmed difference.

@@ -84,6 +84,9 @@ func WriteRun(w io.Writer, r *web.RunDetailBody, style terminal.Style) error {
 	row("plan", drift.Visible(r.PlanDetail))
 	row("compared", fmt.Sprintf("%s of %s owner and %s replica records, coverage %s", terminal.Count(c.Compared), terminal.Count(c.OwnerRecords),
 		terminal.Count(c.ReplicaRecords), percent(r.Coverage)))
+	for _, line := range servedSample(r) {
+		row("sample", line)
+	}
 	row("differ", fmt.Sprintf("%d mismatch, %d missing, %d extra, %d duplicate, %d unreadable", c.Mismatch, c.Missing, c.Extra, c.Duplicate, c.Unreadable))
 	if r.FindingsOmitted > 0 {
 		row("not kept", fmt.Sprintf("%s counted and not kept as findings", terminal.Plural(r.FindingsOmitted, "further difference")))

@@ -34,6 +34,9 @@ func WriteTable(w io.Writer, runs []*Run, style terminal.Style) error {
 		writePatterns(&b, run, style)
 	}
 	for _, run := range runs {
+		writeSample(&b, run, style)
+	}
+	for _, run := range runs {
 		writeWhy(&b, run, style)
 	}
 	if next := nextStep(runs); next != "" {
@@ -77,6 +80,17 @@ func writePatterns(b *strings.Builder, run *Run, style terminal.Style) {
 	}
 	if run.Omitted > 0 {
 		fmt.Fprintf(b, "  … %s more findings were counted and not kept\n", terminal.Count(run.Omitted))
+	}
+}
+
+func writeSample(b *strings.Builder, run *Run, style terminal.Style) {
+	lines := sampleLines(run)
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", style.Strong(run.Check+" in "+run.Replica+", a sample"))
+	for _, line := range lines {
+		fmt.Fprintf(b, "  %s\n", line)
 	}
 }
 

@@ -88,6 +88,11 @@ func (o *office) Run(ctx context.Context, check, key string) ([]slack.Run, error
 	return runsOf(o.desk.RunKey(ctx, check, key))
 }
 
+// RunSample implements slack.Desk.
+func (o *office) RunSample(ctx context.Context, check string, keys int) ([]slack.Run, error) {
+	return runsOf(o.desk.RunAsked(ctx, check, ledger.Asked{Sample: keys, Full: keys == 0}))
+}
+
 // Recheck implements slack.Desk.
 func (o *office) Recheck(ctx context.Context, incident string) ([]slack.Run, error) {
 	return runsOf(o.desk.Recheck(ctx, incident))

@@ -52,12 +52,13 @@ func (r *Readers) Find(name string) (*sources.Reader, error) {
 	if open == nil {
 		return nil, fmt.Errorf("source %s: there is no kind %q", name, declared.Kind)
 	}
-	source, err := open(sources.Options{Name: name, URL: declared.URL, Connections: declared.Limits.Connections,
+	source, err := open(sources.Options{Name: name, URL: declared.URL, Headers: declared.Headers, Connections: declared.Limits.Connections,
 		StatementTimeout: declared.Limits.StatementTimeout})
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", name, err)
 	}
-	limits := sources.Limits{Page: declared.Limits.Page, RecordsPerSecond: declared.Limits.RecordsPerSecond, Statement: declared.Limits.StatementTimeout}
+	limits := sources.Limits{Page: declared.Limits.Page, RecordsPerSecond: declared.Limits.RecordsPerSecond, Statement: declared.Limits.StatementTimeout,
+		MaxLag: declared.Limits.MaxLag, MaxActive: declared.Limits.MaxActive}
 	if most := r.options.MaxRPS; most > 0 && (limits.RecordsPerSecond == 0 || most < limits.RecordsPerSecond) {
 		limits.RecordsPerSecond = most
 	}
@@ -89,7 +90,7 @@ func (r *Readers) Next(declared map[string]configs.Source) *Readers {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, reader := range r.opened {
-		if now, ok := declared[name]; ok && now == r.declared[name] {
+		if now, ok := declared[name]; ok && now.Equal(r.declared[name]) {
 			next.opened[name] = reader
 			r.handed[name] = true
 		}

@@ -1,6 +1,6 @@
 // Command withservers runs a command with the real servers the tests need.
 //
-//	go run ./sources/sourcetest/withservers [-only postgres,mongodb] -- go test ./...
+//	go run ./sources/sourcetest/withservers [-only postgres,mysql] -- go test ./...
 //
 // For every server it first looks at the environment variable the tests read
 // the URL from. When it is set, that server is used and nothing is started.

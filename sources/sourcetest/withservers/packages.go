@@ -15,7 +15,7 @@ import (
 // installPackage installs a package of the distribution, which takes root and
 // apt. An installation that has begun is not interrupted: a half installed
 // package would outlive us.
-func (h *host) installPackage(ctx context.Context, name string) error {
+func (h *host) installPackage(ctx context.Context, name string) (err error) {
 	if !runsAsRoot() {
 		return fmt.Errorf("install the package %s: that takes root", name)
 	}
@@ -27,6 +27,11 @@ func (h *host) installPackage(ctx context.Context, name string) error {
 	defer h.packages.Unlock()
 	h.say("installing the package %s", name)
 	env := []string{"DEBIAN_FRONTEND=noninteractive"}
+	allow, err := forbidServices(servicePolicy)
+	if err != nil {
+		return fmt.Errorf("install the package %s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, allow()) }()
 	if !h.refreshed {
 		if _, err := h.run(ctx, nil, "/", env, apt, "update", "-q"); err != nil {
 			return fmt.Errorf("refresh the list of packages: %w", err)
@@ -40,6 +45,27 @@ func (h *host) installPackage(ctx context.Context, name string) error {
 		return fmt.Errorf("install the package %s: %w", name, err)
 	}
 	return ctx.Err()
+}
+
+// servicePolicy is the program that Debian's packages ask before they start a
+// service of theirs.
+const servicePolicy = "/usr/sbin/policy-rc.d"
+
+// forbidServices keeps packages from starting the services they bring until allow
+// is called. A policy that the machine already has stays and decides.
+func forbidServices(policy string) (allow func() error, err error) {
+	file, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if errors.Is(err, os.ErrExist) {
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("forbid packages to start services: %w", err)
+	}
+	_, err = file.WriteString("#!/bin/sh\nexit 101\n")
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("forbid packages to start services: %w", err), os.Remove(policy))
+	}
+	return func() error { return os.Remove(policy) }, nil
 }
 
 // unpackFromSuite downloads packages of another suite of this machine's own

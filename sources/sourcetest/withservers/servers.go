@@ -29,6 +29,8 @@ func knownServers() []server {
 	return []server{
 		{name: "postgres", env: "PLUMBLINE_TEST_POSTGRES_URL", start: startPostgres},
 		{name: "mongodb", env: "PLUMBLINE_TEST_MONGODB_URL", start: startMongoDB},
+		{name: "mysql", env: "PLUMBLINE_TEST_MYSQL_URL", start: startMySQL},
+		{name: "redis", env: "PLUMBLINE_TEST_REDIS_URL", start: startRedis},
 		{name: "chromium", env: "PLUMBLINE_TEST_CHROMIUM", start: startChromium},
 		{name: "promtool", env: "PLUMBLINE_TEST_PROMTOOL", start: startPromtool},
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -23,12 +24,12 @@ func TestParseArgsSplitsServersFromCommand(t *testing.T) {
 		command string
 		err     string
 	}{
-		{args: "-- go test -race ./...", servers: "postgres mongodb chromium promtool", command: "go test -race ./..."},
-		{args: "env", servers: "postgres mongodb chromium promtool", command: "env"},
+		{args: "-- go test -race ./...", servers: "postgres mongodb mysql redis chromium promtool", command: "go test -race ./..."},
+		{args: "env", servers: "postgres mongodb mysql redis chromium promtool", command: "env"},
 		{args: "-only mongodb -- env -i", servers: "mongodb", command: "env -i"},
 		{args: "-only=mongodb,postgres -- env", servers: "postgres mongodb", command: "env"},
-		{args: "-- -only postgres", servers: "postgres mongodb chromium promtool", command: "-only postgres"},
-		{args: "-only oracle -- env", err: `no server is called "oracle": choose from postgres, mongodb, chromium, promtool`},
+		{args: "-- -only postgres", servers: "postgres mongodb mysql redis chromium promtool", command: "-only postgres"},
+		{args: "-only oracle -- env", err: `no server is called "oracle": choose from postgres, mongodb, mysql, redis, chromium, promtool`},
 		{args: "-only postgres, -- env", err: `no server is called ""`},
 		{args: "-only postgres --", err: "no command given"},
 		{args: "", err: "no command given"},
@@ -187,6 +188,65 @@ func TestMongoVersionComesFromBuildInfo(t *testing.T) {
 		if got, err := versionIn([]byte(reply)); err == nil {
 			t.Errorf("%q: got %q and no error", reply, got)
 		}
+	}
+}
+
+func TestMySQLIsReadyOnceItGreets(t *testing.T) {
+	t.Parallel()
+	packet := func(body string) string {
+		return string(binary.LittleEndian.AppendUint32(nil, uint32(len(body)))[:3]) + "\x00" + body
+	}
+	for greeting, want := range map[string]string{
+		packet("\x0a5.5.5-10.11.6-MariaDB-0+deb12u1\x00\x01\x00\x00\x00"): "10.11.6-MariaDB-0+deb12u1",
+		packet("\x0a8.4.3\x00\x01\x00\x00\x00"):                           "8.4.3",
+		packet("\xff\x10\x04Too many connections"):                        "",
+		packet("\x0a8.4.3"):                                               "",
+		packet("\x0a8.4.3\x00")[:6]:                                       "",
+		packet(""):                                                        "",
+		"":                                                                "",
+	} {
+		if got, err := readMySQLGreeting(strings.NewReader(greeting)); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v, want %q", greeting, got, err, want)
+		}
+	}
+}
+
+func TestRedisVersionComesFromInfo(t *testing.T) {
+	t.Parallel()
+	info := "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n"
+	for reply, want := range map[string]string{
+		"$" + strconv.Itoa(len(info)) + "\r\n" + info + "\r\n": "7.0.15",
+		"$999\r\n" + info: "",
+		"$4\r\nnone\r\n":  "",
+		"-LOADING Redis is loading the dataset\r\n": "",
+		"$99999999999\r\n":                          "",
+		"":                                          "",
+	} {
+		if got, err := readRedisVersion(strings.NewReader(reply)); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v, want %q", reply, got, err, want)
+		}
+	}
+}
+
+func TestServicesAreForbiddenWhileAPackageIsInstalled(t *testing.T) {
+	t.Parallel()
+	policy := filepath.Join(t.TempDir(), "policy-rc.d")
+	allow, err := forbidServices(policy)
+	if err != nil || !isExecutable(policy) {
+		t.Fatalf("no policy was made: %v", err)
+	}
+	if err := allow(); err != nil || isExecutable(policy) {
+		t.Errorf("the policy stayed: %v", err)
+	}
+	if err := os.WriteFile(policy, []byte("the machine's own"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if allow, err = forbidServices(policy); err != nil {
+		t.Fatal(err)
+	}
+	err = allow()
+	if text, readErr := os.ReadFile(policy); err != nil || readErr != nil || string(text) != "the machine's own" {
+		t.Errorf("the machine's own policy became %q: %v, %v", text, err, readErr)
 	}
 }
 

@@ -1,4 +1,6 @@
-package webhook
+// Package address keeps what calls addresses of a configuration from those that
+// nobody means to call: link-local ones, and where clouds hand out credentials.
+package address
 
 import (
 	"net/netip"
@@ -6,28 +8,29 @@ import (
 	"syscall"
 )
 
-// forbiddenError is an address that is never called.
-type forbiddenError struct{ what string }
+// ForbiddenError is an address that is never called.
+type ForbiddenError struct{ What string }
 
-func (e *forbiddenError) Error() string { return "the address leads to " + e.what }
+func (e *ForbiddenError) Error() string { return "the address leads to " + e.What }
 
-// refuseForbidden stands before every connection, after names were resolved, so
-// that no name and no way of writing an address leads past it.
-func refuseForbidden(_, address string, _ syscall.RawConn) error {
+// Refuse is the Control of a net.Dialer. It stands before every connection, after
+// names were resolved, so that no name and no way of writing an address leads past
+// it. Its error is a *ForbiddenError.
+func Refuse(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return &forbiddenError{"no address of a network"}
+		return &ForbiddenError{"no address of a network"}
 	}
-	if what := forbidden(at.Addr()); what != "" {
-		return &forbiddenError{what}
+	if what := Forbidden(at.Addr()); what != "" {
+		return &ForbiddenError{what}
 	}
 	return nil
 }
 
-// forbidden says what an address is that no webhook may have; "" for one it may.
-// Loopback and private networks are allowed: the configuration alone says where
-// webhooks go.
-func forbidden(ip netip.Addr) string {
+// Forbidden says what an address is that is never called; "" for one that may be.
+// Loopback and private networks are allowed: the configuration alone says what is
+// called.
+func Forbidden(ip netip.Addr) string {
 	ip = unwrap(ip.WithZone(""))
 	switch {
 	case ip.IsUnspecified():
@@ -50,7 +53,7 @@ type network struct {
 	what   string
 }
 
-// never are networks in which no receiver of webhooks lives, and clouds hand out
+// never are networks in which nobody lives whom we mean to call, or clouds hand out
 // credentials to whoever asks.
 func never() []network {
 	const metadata = "a cloud's metadata service"

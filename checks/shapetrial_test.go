@@ -1,0 +1,164 @@
+package checks_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"plumbline/checks"
+	"plumbline/sources"
+)
+
+// alteration is one of the eight changes of a schema.
+type alteration string
+
+const (
+	dropField   alteration = "drop column"
+	renameField alteration = "rename column"
+	retypeField alteration = "retype column"
+	addField    alteration = "add column"
+	renameTable alteration = "rename table"
+	emptyTable  alteration = "truncate"
+	newIndex    alteration = "new index"
+	dropKey     alteration = "drop primary key"
+)
+
+func alterations() []alteration {
+	return []alteration{dropField, renameField, retypeField, addField, renameTable, emptyTable, newIndex, dropKey}
+}
+
+// shaped is a store whose tables are changed under a run. Every table has id,
+// name and price.
+type shaped struct {
+	kind  string
+	short string // what a table's key is called, "" for id
+	// load makes a table of n records; wrong are given another name.
+	load func(t *testing.T, table string, n int, wrong map[int]bool)
+	// alter does it; it may be called from any goroutine.
+	alter func(table string, a alteration) error
+	// unseen are changes that leave no trace in such a store: what is read tells
+	// the truth, and that is all.
+	unseen []alteration
+	// open opens a reader with a page size.
+	open func(t *testing.T, pages sources.Limits) *sources.Reader
+}
+
+const (
+	shapeRecords = 400
+	shapePage    = 25
+)
+
+// shapeTrial changes one side's schema after a random page, and says what the run
+// made of it.
+func shapeTrial(t *testing.T, s *shaped, a alteration, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 7))
+	name := fmt.Sprintf("shape_%x", seed)
+	owner, replica := name+"_o", name+"_r"
+	wrong := map[int]bool{}
+	for range r.IntN(3) {
+		wrong[1+r.IntN(shapeRecords)] = true
+	}
+	s.load(t, owner, shapeRecords, nil)
+	s.load(t, replica, shapeRecords, wrong)
+	changed := []string{owner, replica}[r.IntN(2)]
+	pages := sources.Limits{PageRecords: shapePage, Backoff: time.Millisecond, Attempts: 2}
+	one, two := s.open(t, pages), s.open(t, pages)
+	defer one.Close()
+	defer two.Close()
+
+	plan := []checks.PlanKind{"", checks.PlanKeys}[r.IntN(2)]
+	at := int64(2 + r.IntN(shapeRecords/shapePage-4)) // of the driving side's pages; the last is not read by then
+	var scans, after atomic.Int64
+	var failure error
+	var done atomic.Bool
+	one.OnQuery(func(q sources.Query) {
+		if q.Op != "scan" || scans.Add(1) != at {
+			return
+		}
+		failure = s.alter(changed, a)
+		done.Store(true)
+	})
+	check := shapeCheck(s, owner, replica)
+	run := checks.Run(context.Background(), check, 0, func(source string) (*sources.Reader, error) {
+		return map[string]*sources.Reader{"one": one, "two": two}[source], nil
+	}, checks.Options{Plan: plan, Parallel: 1, Segments: 1, Settle: noSettle(), Progress: func(p checks.Progress) {
+		if p.Phase == "scan" && done.Load() {
+			after.Add(1)
+		}
+	}})
+	label := fmt.Sprintf("%s, %s of the %s after page %d, plan %s, seed %d", s.kind, a, strings.TrimPrefix(changed, name+"_"), at, run.Plan.Kind, seed)
+	if failure != nil || !done.Load() {
+		t.Fatalf("%s: %v, done %v", label, failure, done.Load())
+	}
+	harmless := a == addField || a == newIndex
+	unseen := slices.Contains(s.unseen, a)
+	switch {
+	case !unseen && len(run.SchemaChanges) == 0:
+		t.Errorf("%s: not seen: %s %v", label, run.Result, run.ReasonList())
+	case harmless && (run.Result != checks.Clean && run.Result != checks.Drift || run.Counts.Mismatch != int64(len(wrong))):
+		t.Errorf("%s: %s, %+v, %v", label, run.Result, run.Counts, run.ReasonList())
+	case !harmless && !unseen && (run.Result != checks.Incomplete || !strings.HasPrefix(run.ReasonList()[0], checks.SchemaPrefix)):
+		t.Errorf("%s: %s %v", label, run.Result, run.ReasonList())
+	case !harmless && !unseen && after.Load() > 1: // one was read and made sure of before
+		t.Errorf("%s: %d pages were taken over after it", label, after.Load())
+	}
+	for _, d := range run.Differences {
+		id, _ := d.Key[0].Integer()
+		gone := a == emptyTable && unseen && d.Kind == checks.Missing && changed == replica // true by then
+		if !gone && (d.Kind != checks.Mismatch || !wrong[int(id)]) {
+			t.Errorf("%s: false %s of %s %+v", label, d.Kind, d.Key, d.Fields)
+			return
+		}
+	}
+}
+
+func shapeCheck(s *shaped, owner, replica string) *checks.Check {
+	id := s.short
+	if id == "" {
+		id = "id"
+	}
+	return &checks.Check{Name: "shapes",
+		Owner: checks.Side{Source: "one", Kind: s.kind, Dataset: sources.Dataset{Name: owner, Key: []string{id}}},
+		Edges: []checks.Edge{{Name: "two", Rules: []checks.Rule{field("name", "name"), field("price", "price")},
+			Replica: checks.Side{Source: "two", Kind: s.kind, Dataset: sources.Dataset{Name: replica, Key: []string{id}}}}}}
+}
+
+func shapeTrials(t *testing.T, trials int, stores ...*shaped) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("first seed %d", seed)
+	for _, s := range stores {
+		for _, a := range alterations() {
+			for range trials {
+				seed++
+				shapeTrial(t, s, a, seed)
+			}
+		}
+		t.Logf("figure: schema changes: %s, %d changes of %d kinds met by runs", s.kind, trials*len(alterations()), len(alterations()))
+	}
+}
+
+// A schema that changes while it is read is seen before the next page counts.
+func TestASchemaThatChangesMidRunIsNoDrift(t *testing.T) {
+	t.Parallel()
+	shapeTrials(t, 2, shapedMemory(), shapedSQLite(t))
+}
+
+func TestASchemaThatChangesMidRunOnServersIsNoDrift(t *testing.T) {
+	t.Parallel()
+	s := openStores(t, "")
+	shapeTrials(t, 2, shapedPostgres(s), shapedMongo(s))
+}
+
+func TestSoakASchemaThatChangesMidRunIsNoDrift(t *testing.T) {
+	if os.Getenv("PLUMBLINE_SOAK") == "" {
+		return // make soak runs it
+	}
+	s := openStores(t, "")
+	shapeTrials(t, 20, shapedMemory(), shapedSQLite(t), shapedPostgres(s), shapedMongo(s))
+}

@@ -1,0 +1,122 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"plumbline/sources"
+)
+
+// An API that finds nothing at all answers a wrong path, an expired right or a
+// broken index just as it answers a key that is not there. So where nothing of
+// what was asked is there, it is asked for a record that it must have.
+
+const (
+	// mostKnown is how many keys are remembered that look-ups found, and knownFor how
+	// long the API is taken to have them.
+	mostKnown = 8
+	knownFor  = time.Hour
+)
+
+type knownKey struct {
+	asked
+	at time.Time
+}
+
+// remember notes a key that the API has.
+func (p *dataset) remember(a asked) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = slices.DeleteFunc(p.known, func(k knownKey) bool { return k.id == a.id || time.Since(k.at) > knownFor })
+	if p.known = append(p.known, knownKey{a, time.Now()}); len(p.known) > mostKnown {
+		p.known = p.known[1:]
+	}
+}
+
+func (p *dataset) remembered() []knownKey {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = slices.DeleteFunc(p.known, func(k knownKey) bool { return time.Since(k.at) > knownFor })
+	return slices.Clone(p.known)
+}
+
+// believe returns an error unless the API can be taken at its word about what it
+// says is not there.
+func (s *source) believe(ctx context.Context, p *dataset, all []*found) error {
+	absent := false
+	for _, f := range all {
+		if f.alive {
+			return nil
+		}
+		absent = absent || len(f.absent) > 0
+	}
+	if !absent {
+		return nil
+	}
+	known := p.remembered()
+	for _, k := range slices.Backward(known) {
+		if there, err := s.has(ctx, p, k.asked); there || err != nil {
+			return err
+		}
+	}
+	listed, err := s.listed(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, a := range listed {
+		if there, err := s.has(ctx, p, a); there || err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(listed) > 0:
+		return fmt.Errorf("%s: finds nothing, not even a record that the list has: is the path right?", p.lookedBy())
+	case len(known) > 0 && p.list == nil:
+		return fmt.Errorf("%s: finds nothing any more, not even what it found before", p.lookedBy())
+	}
+	return nil
+}
+
+// lookedBy names how keys are looked up.
+func (p *dataset) lookedBy() string {
+	if p.batch != nil {
+		return p.batch.what
+	}
+	return p.get.what
+}
+
+// has asks for one key.
+func (s *source) has(ctx context.Context, p *dataset, a asked) (bool, error) {
+	read := s.getOne
+	if p.batch != nil && batchable(a) {
+		read = s.getBatch
+	}
+	f, err := read(ctx, p, []asked{a})
+	return err == nil && len(f.absent) == 0, err
+}
+
+// listed are a few keys that the list has just now, which can be looked up.
+func (s *source) listed(ctx context.Context, p *dataset) (keys []asked, err error) {
+	if p.list == nil {
+		return nil, nil
+	}
+	page, err := s.listPage(ctx, p, "")
+	if err != nil {
+		var missing *sources.NotFoundError
+		if errors.As(err, &missing) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("read the list, since nothing was found: %w", err)
+	}
+	for _, r := range page.records {
+		if r.Unreadable == "" && r.Skipped == "" && r.Key.Whole() {
+			if keys = append(keys, distinct([]sources.Key{r.Key})...); len(keys) == 3 {
+				break
+			}
+		}
+	}
+	return keys, nil
+}
