@@ -211,7 +211,7 @@ func waiting(err error) (wait time.Duration, waits bool) {
 }
 
 // later is how long a job of a slow source that found no room waits: the longer,
-// the oftener it did, up to 16 s, and not the same for all.
+// the oftener it did, up to 8 s, and not the same for all.
 func later(job *rivertype.JobRow) time.Duration {
 	var told struct {
 		Snoozes int `json:"snoozes"`
@@ -219,6 +219,6 @@ func later(job *rivertype.JobRow) time.Duration {
 	if err := json.Unmarshal(job.Metadata, &told); err != nil {
 		told.Snoozes = 0 // the engine's own note; without it the job merely comes sooner
 	}
-	most := 250 * time.Millisecond << min(max(told.Snoozes, 0), 6)
+	most := 250 * time.Millisecond << min(max(told.Snoozes, 0), 5)
 	return most/2 + rand.N(most/2)
 }

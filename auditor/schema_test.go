@@ -2,7 +2,6 @@ package auditor_test
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,14 +24,14 @@ type schemaWorld struct {
 	a *auditor.Auditor
 }
 
-func newSchemaWorld(t *testing.T, limits sources.Limits) *schemaWorld {
+func newSchemaWorld(t *testing.T, engine string, limits sources.Limits) *schemaWorld {
 	w := &schemaWorld{T: t, shop: newShop(limits)}
 	for key := range int64(200) {
 		put(w.owner, key, key)
 		put(w.replica, key, key)
 	}
 	var err error
-	w.l, err = ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Policies: everythingIsTold})
+	w.l, err = ledger.Open(t.Context(), ledgerURL(t, engine), ledger.Options{Policies: everythingIsTold})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.l.Close()) })
 	w.a = start(t, auditor.Options{Ledger: w.l, Checks: []auditor.Check{{Check: w.check("shop", 50*time.Millisecond), Hash: "one"}}, Readers: w.find})
@@ -88,7 +87,16 @@ func (w *schemaWorld) brokenBy(run *ledger.Run, words string) {
 // type is what it was.
 func TestASchemaThatChangedIsAnIncidentOfItsOwn(t *testing.T) {
 	t.Parallel()
-	w := newSchemaWorld(t, sources.Limits{})
+	for _, engine := range engines() {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			aSchemaChanges(newSchemaWorld(t, engine, sources.Limits{}))
+		})
+	}
+}
+
+func aSchemaChanges(w *schemaWorld) {
+	t := w.T
 	w.retyped(sources.KindText, "text")
 	w.brokenBy(runNow(t, w.a, w.l, "shop"), "value is now text in replica.records, was bigint")
 	w.brokenBy(runNow(t, w.a, w.l, "shop"), "value is now text in replica.records, was bigint")
@@ -111,7 +119,7 @@ func TestASchemaThatChangedIsAnIncidentOfItsOwn(t *testing.T) {
 // What is new, or wider, is noted and stops nothing.
 func TestAFieldThatIsNewIsNotedOnce(t *testing.T) {
 	t.Parallel()
-	w := newSchemaWorld(t, sources.Limits{})
+	w := newSchemaWorld(t, "sqlite", sources.Limits{})
 	w.replica.Alter(shopTable, func(t *memory.Table) {
 		t.Columns = append(t.Columns, memory.Column{Name: "note", FieldType: sources.FieldType{Kind: sources.KindText}})
 	}, func(v []sources.Value) []sources.Value { return append(v, sources.Null()) })
@@ -130,7 +138,7 @@ func TestAFieldThatIsNewIsNotedOnce(t *testing.T) {
 // A field that goes while a run reads ends the run within a page, whoever reads on.
 func TestAFieldThatGoesWhileARunReadsIsNoDrift(t *testing.T) {
 	t.Parallel()
-	w := newSchemaWorld(t, sources.Limits{PageRecords: 20, Backoff: time.Millisecond})
+	w := newSchemaWorld(t, "sqlite", sources.Limits{PageRecords: 20, Backoff: time.Millisecond})
 	var scans atomic.Int64
 	w.befall(nil, func(_ context.Context, r memory.Read) *memory.Fault {
 		if r.Op == "scan" && scans.Add(1) == 4 {
@@ -154,7 +162,7 @@ func TestAFieldThatGoesWhileARunReadsIsNoDrift(t *testing.T) {
 // Suspects that were seen before a type changed are not confirmed after it.
 func TestSuspectsFromBeforeASchemaChangedAreNotConfirmed(t *testing.T) {
 	t.Parallel()
-	w := newSchemaWorld(t, sources.Limits{})
+	w := newSchemaWorld(t, "sqlite", sources.Limits{})
 	put(w.replica, 7, 70)
 	w.a = nil
 	a := start(t, auditor.Options{Ledger: w.l, Hash: "two", Checks: []auditor.Check{{Check: w.check("shop", 2*time.Second), Hash: "one"}}, Readers: w.find})

@@ -8,6 +8,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/ledger"
+	"plumbline/sources"
 )
 
 // Bounds say when a worker writes down what it has, and when it hands the rest on.
@@ -103,7 +104,13 @@ func AuditSegment(ctx context.Context, w *Shift, run *ledger.Run, s *ledger.Segm
 	if s.State == ledger.SegmentDone || s.State == ledger.SegmentStopped { // whatever ended ctx since
 		return nil
 	}
-	if err != nil && have.Read+int64(len(have.Next)) > 0 { // parts that were taken whole before a read failed
+	read := have.Read+int64(len(have.Next)) > 0
+	var throttled *sources.ThrottledError
+	waits := errors.As(err, &throttled)
+	if !read && waits { // it stands where it stood, and why is to be seen
+		have.Next = s.Plan.Span.After
+	}
+	if err != nil && (read || waits) { // parts that were taken whole before a read failed
 		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if recorded := record(keep); recorded != nil && !errors.Is(recorded, ErrTurnOver) {

@@ -85,6 +85,7 @@ func TestAStalledSourceLeavesWorkersToOthers(t *testing.T) {
 	for i := range 8 {
 		s.also(fmt.Sprintf("stalled-%d", i), 0)
 	}
+	answers := make(chan struct{}) // closed when it answers again
 	var hangs atomic.Bool
 	var hanging atomic.Int64
 	s.shops[0].befall(nil, func(ctx context.Context, _ memory.Read) *memory.Fault {
@@ -92,9 +93,13 @@ func TestAStalledSourceLeavesWorkersToOthers(t *testing.T) {
 			return nil
 		}
 		hanging.Add(1)
-		<-ctx.Done()
-		hanging.Add(-1)
-		return &memory.Fault{Err: ctx.Err()}
+		defer hanging.Add(-1)
+		select {
+		case <-answers:
+			return nil
+		case <-ctx.Done():
+			return &memory.Fault{Err: ctx.Err()}
+		}
 	})
 	l := openLedger(t, ledgerURL(t, "sqlite"), nil)
 	a := start(t, auditor.Options{Ledger: l, Checks: s.list, Readers: s.find, Workers: 2, Segments: 2})
@@ -121,6 +126,7 @@ func TestAStalledSourceLeavesWorkersToOthers(t *testing.T) {
 		}
 	}
 	hangs.Store(false)
+	close(answers)
 	for _, run := range stalled {
 		if run := finished(t, l, run.ID); run.Result != checks.Clean || run.Counts.Equal != 200 {
 			t.Errorf("after the stall run %d is %s: %+v, %v", run.Number, run.Result, run.Counts, run.Reasons)

@@ -189,7 +189,7 @@ func (a *api) summary(ctx context.Context, _ *struct{}) (*answer[SummaryBody], e
 		return nil, a.problemOf(err)
 	}
 	declared := a.Declared()
-	body := SummaryBody{Incidents: IncidentCountsBody{incidents.Of(), incidents.Of(alerts.Acknowledged), incidents.OfKind(alerts.Drift), incidents.OfKind(alerts.Blind)}, Checks: len(declared.Checks), OpenFindings: sum.OpenFindings(), FindingsByState: map[string]int64{}, NewFindings24h: sum.New,
+	body := SummaryBody{Incidents: IncidentCountsBody{incidents.Of(), incidents.Of(alerts.Acknowledged), incidents.OfKind(alerts.Drift), incidents.OfKind(alerts.Blind), incidents.OfKind(alerts.Schema)}, Checks: len(declared.Checks), OpenFindings: sum.OpenFindings(), FindingsByState: map[string]int64{}, NewFindings24h: sum.New,
 		OldestOpen: sum.OldestOpen, OldestOpenAt: Instant(sum.OldestSince), SuspectsPending: sum.Suspects, Processes: []ProcessBody{},
 		Version: a.Version, ConfigLoadedAt: Instant(declared.LoadedAt), ConfigReloadError: declared.LastReloadError}
 	for _, t := range sum.Open {

@@ -29,7 +29,7 @@ func (a *api) incidents(h huma.API) {
 type incidentsInput struct {
 	Check string `query:"check"`
 	State string `query:"state" enum:"open,acknowledged,resolved,all" doc:"open is all but resolved; all is every one, as without it."`
-	Kind  string `query:"kind" enum:"drift,cannot check"`
+	Kind  string `query:"kind" enum:"drift,cannot check,schema"`
 	Paging
 }
 

@@ -12,7 +12,7 @@ type IncidentBody struct {
 	Incident       string            `json:"incident"`
 	Number         int64             `json:"number"`
 	Check          string            `json:"check"`
-	Kind           string            `json:"kind" enum:"drift,cannot check"`
+	Kind           string            `json:"kind" enum:"drift,cannot check,schema"`
 	State          string            `json:"state" enum:"open,acknowledged,resolved"`
 	Severity       string            `json:"severity"`
 	Team           string            `json:"team"`
@@ -54,6 +54,7 @@ type IncidentCountsBody struct {
 	Acknowledged int64 `json:"acknowledged" doc:"Those of them that somebody takes on."`
 	Drift        int64 `json:"drift"`
 	CannotCheck  int64 `json:"cannot_check"`
+	Schema       int64 `json:"schema" doc:"A schema changed, so that nothing is compared."`
 }
 
 // CountBody is how many findings there are of something.
@@ -64,12 +65,14 @@ type CountBody struct {
 
 // IncidentEdgeBody is one edge as it was when the incident was last told.
 type IncidentEdgeBody struct {
-	Replica     string  `json:"replica"`
-	Consistency string  `json:"consistency" enum:"In sync,In sample,Drifted,Unknown"`
-	Since       Instant `json:"since"`
-	Coverage    float64 `json:"coverage"`
-	Findings    int64   `json:"findings"`
-	Cause       string  `json:"cause" doc:"Why nothing can be said."`
+	Replica     string   `json:"replica"`
+	Consistency string   `json:"consistency" enum:"In sync,In sample,Drifted,Unknown"`
+	Since       Instant  `json:"since"`
+	Coverage    float64  `json:"coverage"`
+	Findings    int64    `json:"findings"`
+	Cause       string   `json:"cause" doc:"Why nothing can be said."`
+	Schema      []string `json:"schema" nullable:"false" doc:"What changed of how the stores keep the data, so that nothing is compared."`
+	SchemaSince Instant  `json:"schema_since"`
 }
 
 // MuteBody is why a check is quiet.
@@ -120,7 +123,8 @@ func incidentBody(declared *Declared, i *alerts.Incident, m *alerts.Mute, now ti
 		body.Severity, body.Team = c.Severity, c.Team
 	}
 	for _, e := range f.Edges {
-		body.Facts.Edges = append(body.Facts.Edges, IncidentEdgeBody{e.Replica, string(e.Consistency), Instant(e.Since), e.Coverage, e.Findings, e.Cause})
+		body.Facts.Edges = append(body.Facts.Edges, IncidentEdgeBody{e.Replica, string(e.Consistency), Instant(e.Since), e.Coverage, e.Findings, e.Cause,
+			append([]string{}, e.Schema...), Instant(e.SchemaSince)})
 	}
 	if m != nil && m.On(f.Counted, now) {
 		body.Muted = muteBody(m)

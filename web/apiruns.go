@@ -77,7 +77,7 @@ type startInput struct {
 // startBody is what a run is asked for; without one it compares what its check declares.
 type startBody struct {
 	Keys      [][]KeyPartBody `json:"keys,omitempty" maxItems:"1000" doc:"Compare these keys alone: each the parts of one key, in order, as the owner writes them."`
-	Sample    int             `json:"sample,omitempty" minimum:"1" maximum:"10000000" doc:"Compare so many keys, divided as the check's sample is, and drawn at random where it has none."`
+	Sample    int             `json:"sample,omitempty" minimum:"1" maximum:"1000000" doc:"Compare so many keys, divided as the check's sample is, and drawn at random where it has none."`
 	Full      bool            `json:"full,omitempty" doc:"Compare everything, though the check declares a sample."`
 	Since     string          `json:"since,omitempty" doc:"Compare the keys alone that changed within this time, such as 24h, by the recent_by of the check's sample."`
 	StopAfter int64           `json:"stop_after,omitempty" minimum:"1" doc:"Stop once so many differences were seen: the counts are exact until then."`

@@ -11,6 +11,8 @@ func (v *incidentView) fix(check *DeclaredCheck, m *incidentMemory, may bool) {
 		v.NoFix = "Nothing is left to put right."
 	case i.Kind == alerts.Blind:
 		v.NoFix = "Nothing can be said about the data before it can be read. Once the stores answer, the next run reads it; Re-check now begins one at once."
+	case i.Kind == alerts.Schema:
+		v.NoFix = "Put the store back, or write in the configuration what it keeps now (another field, as:, a map). The next run sees either; Re-check now begins one at once."
 	default:
 		v.Fix = remedies(&i.Facts)
 		v.NoFix = "Nothing is known to differ."

@@ -140,7 +140,7 @@ func (s *Server) getIncident(c *gin.Context) {
 func incidentPage(declared *Declared, m *incidentMemory, may bool, now time.Time) incidentView {
 	i := m.incident
 	v := incidentView{ID: i.ID, Words: incidentWords(i.Kind), Check: i.Check, CheckURL: checkURL(i.Check), Revision: strconv.FormatInt(i.Revision, 10),
-		States: []sign{signOfIncident(i)}, Blind: i.Kind == alerts.Blind, FindingsURL: with("/findings", nil, "check", i.Check)}
+		States: []sign{signOfIncident(i)}, Blind: i.Kind != alerts.Drift, FindingsURL: with("/findings", nil, "check", i.Check)}
 	check := declared.Check(i.Check)
 	if growing(i) {
 		v.States = append(v.States, sign{Tone: "drift", Icon: "new", Word: "growing", Title: "more differ than ever before in this incident"})
@@ -153,7 +153,7 @@ func incidentPage(declared *Declared, m *incidentMemory, may bool, now time.Time
 	}
 	v.header(check, i, now)
 	v.acts(check, m, may, now)
-	v.notes(check, i)
+	v.notes(check, i, now)
 	v.numbers(i)
 	v.counts(i)
 	for _, e := range i.Facts.Edges {
@@ -201,7 +201,7 @@ func (v *incidentView) acts(check *DeclaredCheck, m *incidentMemory, may bool, n
 }
 
 // notes say first what a reader must know before anything else.
-func (v *incidentView) notes(check *DeclaredCheck, i *alerts.Incident) {
+func (v *incidentView) notes(check *DeclaredCheck, i *alerts.Incident, now time.Time) {
 	switch {
 	case i.State == alerts.Resolved:
 		text := "Resolved."
@@ -211,6 +211,8 @@ func (v *incidentView) notes(check *DeclaredCheck, i *alerts.Incident) {
 		v.Notes = append(v.Notes, notice{"ok", "ok", text})
 	case i.Kind == alerts.Blind:
 		v.Notes = append(v.Notes, notice{"unknown", "unknown", "The check cannot be made. No statement about the data is possible: it may agree or differ. " + causes(&i.Facts)})
+	case i.Kind == alerts.Schema:
+		v.Notes = append(v.Notes, notice{"unknown", "unknown", "A schema changed, and nothing is compared: every record would seem to differ. " + schemaWords(&i.Facts, now)})
 	case check != nil && i.Facts.Omitted > 0:
 		v.Notes = append(v.Notes, notice{"info", "eye", exact(i.Facts.Omitted) + " more were counted and not kept as findings."})
 	}
@@ -237,8 +239,33 @@ func causes(facts *alerts.Facts) string {
 	return "Why: " + strings.Join(list, "; ") + "."
 }
 
+// schemaWords say what changed, and since when that is known.
+func schemaWords(facts *alerts.Facts, now time.Time) string {
+	var list []string
+	for i := range facts.Edges {
+		if e := &facts.Edges[i]; len(e.Schema) > 0 {
+			list = append(list, strings.Join(e.Schema, "; ")+" (since "+at(e.SchemaSince, now, "").Title+")")
+		}
+	}
+	return strings.Join(list, "; ") + "."
+}
+
+// schemaEdges are how many edges are of another schema than they were.
+func schemaEdges(f *alerts.Facts) (n int64) {
+	for i := range f.Edges {
+		if len(f.Edges[i].Schema) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 func (v *incidentView) numbers(i *alerts.Incident) {
 	f := &i.Facts
+	if i.Kind == alerts.Schema {
+		v.Numbers = []fact{{Name: "not compared", Text: several(schemaEdges(f), "edge", "edges")}, {Name: "of", Text: several(int64(len(f.Edges)), "edge", "edges")}}
+		return
+	}
 	if i.Kind == alerts.Blind {
 		v.Numbers = []fact{{Name: "cannot be checked", Text: several(blindEdges(f), "edge", "edges")}, {Name: "of", Text: several(int64(len(f.Edges)), "edge", "edges")}}
 		return

@@ -118,7 +118,7 @@ func (s *Server) incidentsOf(ctx context.Context, declared *Declared, f ledger.I
 func incidentsPage(declared *Declared, query url.Values) incidentsView {
 	v := incidentsView{Empty: "Nothing is open."}
 	v.States = options(query.Get("state"), "", "open", string(alerts.Open), "not acknowledged", string(alerts.Acknowledged), "acknowledged", string(alerts.Resolved), "resolved", "all", "all states")
-	v.Kinds = options(query.Get("kind"), "", "all kinds", string(alerts.Drift), "drift", string(alerts.Blind), "cannot check")
+	v.Kinds = options(query.Get("kind"), "", "all kinds", string(alerts.Drift), "drift", string(alerts.Blind), "cannot check", string(alerts.Schema), "schema changed")
 	v.Checks, _ = checkOptions(declared, query.Get("check"), "")
 	var teams []string
 	for i := range declared.Checks {

@@ -19,14 +19,19 @@ func signOfIncident(i *alerts.Incident) sign {
 		return sign{Tone: "info", Icon: "eye", Word: "acknowledged", Title: "somebody takes it on"}
 	case i.Kind == alerts.Blind:
 		return sign{Tone: "unknown", Icon: "unknown", Word: "open", Title: "nothing can be said about the data"}
+	case i.Kind == alerts.Schema:
+		return sign{Tone: "unknown", Icon: "unknown", Word: "open", Title: "a schema changed, and nothing is compared"}
 	}
 	return sign{Tone: "drift", Icon: "drift", Word: "open", Title: "nobody has taken it on yet"}
 }
 
 // incidentWords say what an incident is about, before the name of its check.
 func incidentWords(k alerts.Kind) string {
-	if k == alerts.Blind {
+	switch k {
+	case alerts.Blind:
 		return "Cannot check"
+	case alerts.Schema:
+		return "Schema changed"
 	}
 	return "Drift"
 }
@@ -43,7 +48,7 @@ func milestoneRowOf(m *alerts.Milestone, kind alerts.Kind) timelineRow {
 	switch m.Event {
 	case alerts.WasOpened:
 		tone, text = "drift", "opened"
-		if kind == alerts.Blind {
+		if kind != alerts.Drift {
 			tone = "warn"
 		}
 	case alerts.WasRegressed:

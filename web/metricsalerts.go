@@ -18,7 +18,7 @@ func (m *Metrics) Notified(integration, result string) {
 
 // sendAlerts tells what is open, muted and still to be sent.
 func (m *ledgerMetrics) sendAlerts(send func(string, float64, ...string), declared *Declared, known *reading) {
-	for word, kind := range map[string]alerts.Kind{"drift": alerts.Drift, "cannot_check": alerts.Blind} {
+	for word, kind := range map[string]alerts.Kind{"drift": alerts.Drift, "cannot_check": alerts.Blind, "schema": alerts.Schema} {
 		send("incidents_open", float64(known.incidents.OfKind(kind)), word)
 	}
 	queued := map[string]int64{}

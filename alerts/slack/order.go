@@ -131,7 +131,7 @@ func parseOrder(text string) order {
 }
 
 // mostSampled is how many keys a command may ask for.
-const mostSampled = 10_000_000
+const mostSampled = 1_000_000
 
 // parseRun reads what a run is asked for: nothing, sample 500, full or key KEY.
 func (o *order) parseRun(words []string) bool {

@@ -192,8 +192,11 @@ func (in *Inbound) show(ctx context.Context, id string) (reply, error) {
 
 func (in *Inbound) incidentLines(i *alerts.Incident) []string {
 	what := counted(i.Facts.Counted, "finding")
-	if i.Kind == alerts.Blind {
+	switch i.Kind {
+	case alerts.Blind:
 		what = "cannot be checked"
+	case alerts.Schema:
+		what = "its schema changed"
 	}
 	lines := []string{fmt.Sprintf("*%s* of %s: %s, %s", in.incidentName(i), code(i.Check, 100), what, escaped(string(i.State))),
 		"since " + when(i.OpenedAt)}

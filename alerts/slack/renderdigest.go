@@ -91,8 +91,11 @@ func listedIncidents(m *Message, publicURL, title string, incidents []alerts.Lin
 			l.say(id)
 		}
 		what := counted(i.Counted, "finding")
-		if i.Kind == alerts.Blind {
+		switch i.Kind {
+		case alerts.Blind:
 			what = "cannot be checked"
+		case alerts.Schema:
+			what = "its schema changed"
 		}
 		if i.Severity != "" {
 			what += ", " + visible(i.Severity, longName)

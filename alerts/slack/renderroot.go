@@ -40,11 +40,17 @@ func headline(d *alerts.Delivery) string {
 		if i.Kind == alerts.Blind {
 			return "✅ Can check again: " + name
 		}
+		if i.Kind == alerts.Schema {
+			return "✅ Can compare again: " + name
+		}
 		return "✅ Resolved: " + name
 	}
 	sign, what := "🔴", "Drift: "
-	if i.Kind == alerts.Blind {
+	switch i.Kind {
+	case alerts.Blind:
 		sign, what = "⚪", "Cannot check: "
+	case alerts.Schema:
+		sign, what = "⚪", "Schema changed: "
 	}
 	var more []string
 	if i.Regressed == 1 {
@@ -75,8 +81,11 @@ func notification(d *alerts.Delivery) string {
 	name := quiet(i.Check, longName)
 	if i.State == alerts.Resolved {
 		text := "Resolved: " + name
-		if i.Kind == alerts.Blind {
+		switch i.Kind {
+		case alerts.Blind:
 			text = "Can be checked again: " + name
+		case alerts.Schema:
+			text = "Can be compared again: " + name
 		}
 		if i.Resolution != "" {
 			text += ", " + quiet(i.Resolution, longWords)
@@ -84,6 +93,9 @@ func notification(d *alerts.Delivery) string {
 		return text
 	}
 	text := fmt.Sprintf("Drift in %s: %s", name, counted(i.Facts.Counted, "finding"))
+	if i.Kind == alerts.Schema {
+		text = "Schema changed in " + name + ": " + quiet(schemaWords(i), longWords)
+	}
 	if i.Kind == alerts.Blind {
 		text = "Cannot check " + name
 		if blind := unseen(i); len(blind) > 0 && blind[0].Cause != "" {
@@ -212,6 +224,8 @@ func story(d *alerts.Delivery) []line {
 		var l line
 		l.stress(visible(i.Resolution, longWords))
 		add(l)
+	case i.State != alerts.Resolved && i.Kind == alerts.Schema:
+		schemaStory(i, add)
 	case i.State != alerts.Resolved && i.Kind == alerts.Blind:
 		blind := unseen(i)
 		for _, e := range blind[:min(len(blind), 5)] {

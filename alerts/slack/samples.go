@@ -82,7 +82,7 @@ func Samples(now time.Time) []Sample {
 		{Event: alerts.PlanBecame(reconciler.Approved), At: now.Add(-5 * time.Minute), Actor: "bob", Counted: 530, Note: waiting.Words()},
 		{Event: alerts.PlanBecame(applied.State), At: now, Actor: "ann", Counted: 6, Note: applied.Words()},
 	}
-	return []Sample{first, grown, planned, muted, ended, back, sampleBlind(now, target), thread, fixing, sampleDigest(now, target)}
+	return []Sample{first, grown, planned, muted, ended, back, sampleBlind(now, target), sampleSchema(now, target), thread, fixing, sampleDigest(now, target)}
 }
 
 // samplePlan is a plan of 527 updates in a state.
@@ -130,6 +130,23 @@ func sampleBlind(now time.Time, target alerts.Target) Sample {
 			Facts: alerts.Facts{Edges: []alerts.EdgeFacts{
 				{Replica: "cache", Consistency: drift.Unknown, Since: since, Cause: "the replica cache could not be read"},
 			}},
+		},
+	}}
+}
+
+func sampleSchema(now time.Time, target alerts.Target) Sample {
+	since := now.Add(-3 * time.Minute)
+	return Sample{Name: "schema changed", Delivery: alerts.Delivery{
+		ID: "sample-schema", Step: alerts.Post, Target: target, Now: now,
+		Policy: alerts.Policy{
+			Check: "basket-prices", Severity: "high", Team: "basket",
+			Owner: "catalog.public.products", Replicas: []string{"basket.baskets[items]"},
+		},
+		Incident: &alerts.Incident{
+			ID: "I-206", Number: 206, Check: "basket-prices", Kind: alerts.Schema, State: alerts.Open,
+			OpenedAt: since, ChangedAt: since, Revision: 1,
+			Facts: alerts.Facts{Edges: []alerts.EdgeFacts{{Replica: "basket", Consistency: drift.Unknown, Since: since, SchemaSince: since,
+				Schema: []string{"items.unitPrice is now text in basket.baskets[items], was decimal"}}}},
 		},
 	}}
 }

@@ -139,7 +139,7 @@ func incidentOf(d *alerts.Delivery, publicURL string) *Incident {
 	facts := i.Facts
 	facts.Kinds, facts.Fields, facts.Edges = orEmpty(facts.Kinds), orEmpty(facts.Fields), nil
 	for _, e := range i.Facts.Edges {
-		e.Since = e.Since.UTC()
+		e.Since, e.SchemaSince = e.Since.UTC(), e.SchemaSince.UTC()
 		facts.Edges = append(facts.Edges, e)
 	}
 	facts.Edges, facts.FixedBy, facts.Plans = orEmpty(facts.Edges), orEmpty(facts.FixedBy), plansOf(facts.Plans)

@@ -66,13 +66,21 @@ func (c *cli) explainEdge(ctx context.Context, config *configs.Config, check *ch
 	if err != nil {
 		return edge, err
 	}
-	plan, err := checks.NewPlan(comparison, ownerFacts, replicaFacts)
+	plan, err := planOf(comparison, ownerFacts, replicaFacts)
 	if err != nil {
 		return edge, fmt.Errorf("plan %s in %s: %w", check.Name, edge.Replica, err)
 	}
 	edge.Explain(plan, owner, replica)
 	edge.Estimate(plan.Cost(ownerFacts, replicaFacts), config.Sources[check.Owner.Source].Limits, config.Sources[comparison.Edge.Replica.Source].Limits)
 	return edge, nil
+}
+
+// planOf is how an edge is read: the keys that its check draws, or everything.
+func planOf(c *checks.Comparison, owner, replica checks.SideFacts) (checks.Plan, error) {
+	if s := c.Check.Sample; !s.All() {
+		return checks.NewSamplePlan(c, owner, replica, s)
+	}
+	return checks.NewPlan(c, owner, replica)
 }
 
 // explainSide asks one side what it declares and how it would run our statements.

@@ -24,7 +24,7 @@ func (c *cli) listIncidentsCommand() *cobra.Command {
 	cmd.Flags().StringVar(&check, "check", "", "only of this check")
 	cmd.Flags().IntVar(&limit, "limit", 50, "how many at most")
 	state := oneOf(cmd, "state", "only in this state; open is all but resolved", "open", "open", "acknowledged", "resolved", "all")
-	kind := oneOf(cmd, "kind", "only of this kind", "", "drift", "cannot check")
+	kind := oneOf(cmd, "kind", "only of this kind", "", "drift", "cannot check", "schema")
 	format := output(cmd, "table", "json", "ndjson")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if limit < 1 {

@@ -5,6 +5,7 @@ import (
 	"plumbline/sources"
 	"plumbline/sources/http"
 	"plumbline/sources/mongodb"
+	"plumbline/sources/mysql"
 	"plumbline/sources/postgres"
 	"plumbline/sources/redis"
 	"plumbline/sources/sqlite"
@@ -16,6 +17,7 @@ func Kinds() map[string]sources.Opener {
 		"http":     http.Open,
 		"postgres": postgres.Open,
 		"mongodb":  mongodb.Open,
+		"mysql":    mysql.Open,
 		"redis":    redis.Open,
 		"sqlite":   sqlite.Open,
 	}

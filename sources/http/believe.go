@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -21,17 +22,25 @@ const (
 	knownFor  = time.Hour
 )
 
+// knownKey is a key that look-ups have found since some moment, the last time at another.
 type knownKey struct {
 	asked
-	at time.Time
+	since, at time.Time
 }
 
 // remember notes a key that the API has.
 func (p *dataset) remember(a asked) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known = slices.DeleteFunc(p.known, func(k knownKey) bool { return k.id == a.id || time.Since(k.at) > knownFor })
-	if p.known = append(p.known, knownKey{a, time.Now()}); len(p.known) > mostKnown {
+	now := time.Now()
+	k := knownKey{a, now, now}
+	for _, before := range p.known {
+		if before.id == a.id {
+			k.since = before.since
+		}
+	}
+	p.known = slices.DeleteFunc(p.known, func(k knownKey) bool { return k.id == a.id || now.Sub(k.at) > knownFor })
+	if p.known = append(p.known, k); len(p.known) > mostKnown {
 		p.known = p.known[1:]
 	}
 }
@@ -90,12 +99,18 @@ func (p *dataset) lookedBy() string {
 
 // has asks for one key.
 func (s *source) has(ctx context.Context, p *dataset, a asked) (bool, error) {
-	read := s.getOne
-	if p.batch != nil && batchable(a) {
-		read = s.getBatch
-	}
-	f, err := read(ctx, p, []asked{a})
+	f, err := s.ask(ctx, p, a)
 	return err == nil && len(f.absent) == 0, err
+}
+
+func (s *source) ask(ctx context.Context, p *dataset, a asked) (*found, error) {
+	if p.batch != nil && batchable(a) {
+		return s.getBatch(ctx, p, []asked{a})
+	}
+	if p.get != nil {
+		return s.getOne(ctx, p, []asked{a})
+	}
+	return &found{}, nil
 }
 
 // listed are a few keys that the list has just now, which can be looked up.
@@ -119,4 +134,35 @@ func (s *source) listed(ctx context.Context, p *dataset) (keys []asked, err erro
 		}
 	}
 	return keys, nil
+}
+
+// ended returns an error where a list that was read to its end cannot be whole: it
+// has come to have nothing at all, or leaves out what look-ups found before it was
+// read and find still.
+func (s *source) ended(ctx context.Context, p *dataset, t *tour) error {
+	p.mu.Lock()
+	filled := p.filled
+	if len(t.seen) > 0 {
+		p.filled = time.Now()
+	}
+	p.mu.Unlock()
+	if len(t.seen) == 0 && time.Since(filled) < knownFor {
+		return fmt.Errorf("%s: the list has come to be empty all at once", p.list.what)
+	}
+	if t.began.IsZero() || len(t.keys) >= mostSeen {
+		return nil // it was not read from its beginning, or is longer than we remember
+	}
+	for _, k := range p.remembered() {
+		if _, listed := t.keys[maphash.String(t.seed, k.id)]; listed || !k.since.Before(t.began) {
+			continue
+		}
+		f, err := s.ask(ctx, p, k.asked)
+		if err != nil {
+			return err
+		}
+		if len(f.records) > 0 && f.records[0].Skipped == "" {
+			return fmt.Errorf("%s: the list leaves out a record that %s finds: it is not whole", p.list.what, p.lookedBy())
+		}
+	}
+	return nil
 }

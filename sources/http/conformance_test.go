@@ -188,4 +188,3 @@ func (a *api) url(host string) sources.Secret {
 	u := url.URL{Scheme: "http", User: url.UserPassword("reader", "hidden!word"), Host: host, Path: "/api", RawQuery: "key=hidden-query"}
 	return sources.Secret(u.String())
 }
-

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"plumbline/sources"
 	"plumbline/sources/jsonrecord"
@@ -21,8 +22,9 @@ type dataset struct {
 	reading  chan struct{} // held by whoever reads or replaces the snapshot
 	snapshot *snapshot     // of a list that look-ups read for want of get and batch
 
-	mu    sync.Mutex
-	known []knownKey // found by look-ups, the latest last
+	mu     sync.Mutex
+	known  []knownKey // found by look-ups, the latest last
+	filled time.Time  // when the list last had anything
 }
 
 type listing struct {

@@ -101,6 +101,9 @@ func (s *source) wholeList(ctx context.Context, p *dataset) (*snapshot, error) {
 			return nil, sources.Final(fmt.Errorf("%s: the list is too long to be read for every look-up (%d records): declare get or batch", p.list.what, records))
 		}
 		if page.next == "" {
+			if err := s.ended(ctx, p, way); err != nil {
+				return nil, err
+			}
 			n.ended = time.Now()
 			return n, nil
 		}

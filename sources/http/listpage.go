@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/http"
+	"time"
 
 	"plumbline/sources"
 	"plumbline/sources/jsonrecord"
@@ -15,6 +16,7 @@ import (
 
 // listPage is one page of a list, whole.
 type listPage struct {
+	asked   time.Time
 	token   string // what the page before named; "" for the first
 	next    string // "" for the last
 	items   [][]byte
@@ -30,11 +32,12 @@ func (s *source) listPage(ctx context.Context, p *dataset, token string) (*listP
 	if err != nil {
 		return nil, err
 	}
+	asked := time.Now()
 	got, err := s.get(ctx, l.what, at)
 	if err != nil {
 		return nil, gone(err, l.Path)
 	}
-	page := &listPage{token: token}
+	page := &listPage{asked: asked, token: token}
 	raw, err := find(got.body, l.items)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", l.what, err)
@@ -133,6 +136,8 @@ type tour struct {
 	seed   maphash.Seed
 	pages  map[string]int    // by token: which page of the tour it is
 	seen   map[uint64]uint64 // by an item's hash: its page's token, hashed
+	keys   map[uint64]struct{}
+	began  time.Time // zero where it did not begin with the first page
 	latest *listPage
 }
 
@@ -140,7 +145,7 @@ type tour struct {
 const mostSeen = 1 << 20
 
 func newTour() *tour {
-	return &tour{seed: maphash.MakeSeed(), pages: map[string]int{}, seen: map[uint64]uint64{}}
+	return &tour{seed: maphash.MakeSeed(), pages: map[string]int{}, seen: map[uint64]uint64{}, keys: map[uint64]struct{}{}}
 }
 
 // visit notes a page, or says why the list cannot be trusted.
@@ -161,6 +166,14 @@ func (t *tour) visit(p *listPage, l *listing) error {
 		if len(t.seen) < mostSeen {
 			t.seen[hash] = here
 		}
+	}
+	for i := range p.records {
+		if len(t.keys) < mostSeen {
+			t.keys[maphash.String(t.seed, canonical(p.records[i].Key))] = struct{}{}
+		}
+	}
+	if !known && at == 0 && p.token == "" {
+		t.began = p.asked
 	}
 	t.pages[p.token] = at
 	t.latest = p

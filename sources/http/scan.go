@@ -110,6 +110,11 @@ func (s *source) scan(ctx context.Context, way *tourOf, r sources.ScanRequest, a
 			page.Size += size
 			take(&page, from.records[at.offset], r)
 		}
+		if from.next == "" && end == len(from.records) {
+			if err := s.ended(ctx, p, way.tour); err != nil {
+				return sources.Page{}, err
+			}
+		}
 		if end < len(from.records) || from.next == "" {
 			page.Done = true
 			return page, nil

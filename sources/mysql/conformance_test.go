@@ -30,7 +30,7 @@ func harness(d *database, collation string) sourcetest.Harness {
 		Open:      Open,
 		URL:       d.as(user),
 		Load:      func(t testing.TB, table sourcetest.Table) sources.Dataset { return load(t, d, table, collation) },
-		Holds:     holds,
+		Holds:     d.holds,
 		HoldsKey:  holdsKey(d, collation),
 		Condition: condition,
 		Writing: func(t testing.TB, ds sources.Dataset) []sources.Dataset {
@@ -189,12 +189,35 @@ func written(v sources.Value) string {
 		return "x'" + fmt.Sprintf("%x", v.AsText()) + "'"
 	case sources.KindTime:
 		return "'" + v.AsTime().Format("2006-01-02 15:04:05.000000") + "'"
+	case sources.KindDate:
+		return "'" + time.Unix(v.AsDays()*86_400, 0).UTC().Format("2006-01-02") + "'"
 	case sources.KindDuration:
 		_, _, ns := v.AsDuration()
 		d := time.Duration(ns)
 		return fmt.Sprintf("SEC_TO_TIME(%f)", d.Seconds())
 	}
-	return "x'" + fmt.Sprintf("%x", v.String()) + "'"
+	return fmt.Sprintf("_utf8mb4 x'%x'", v.String())
+}
+
+// holds says besides which uuids MariaDB takes for such; MySQL has no type for them.
+func (d *database) holds(v sources.Value) string {
+	switch v.Kind() {
+	case sources.KindUUID:
+	case sources.KindDocument, sources.KindList:
+		if d.one("SELECT JSON_VALID("+written(v)+")") != "1" {
+			return "a document has at most 32 levels (MySQL: 100)"
+		}
+		return ""
+	default:
+		return holds(v)
+	}
+	if !strings.Contains(d.one("SELECT VERSION()"), "MariaDB") {
+		return "there is no such type; uuids are kept as binary(16)"
+	}
+	if d.one("SELECT CAST("+written(v)+" AS UUID)") == "NULL" {
+		return "the type uuid takes only the versions and variants that are defined"
+	}
+	return ""
 }
 
 func holds(v sources.Value) string {
@@ -247,7 +270,7 @@ func holds(v sources.Value) string {
 func holdsKey(d *database, collation string) func(sources.Value) string {
 	first := map[string]string{}
 	return func(v sources.Value) string {
-		why := holds(v)
+		why := d.holds(v)
 		switch {
 		case why != "" || v.Kind() != sources.KindText:
 			return why

@@ -2,12 +2,9 @@ package mysql
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	driver "github.com/go-sql-driver/mysql"
 
 	"plumbline/sources"
 )
@@ -88,24 +85,40 @@ const (
 // allowed has the server plan what our role is opened for, which takes the rights
 // to do it, and does nothing.
 func (s *source) allowed(ctx context.Context, p *plan, written []*stored, deletes bool) error {
-	try := func(right, statement string) error {
-		_, err := s.texts(ctx, "EXPLAIN "+statement)
-		if denied, ok := errors.AsType[*driver.MySQLError](err); ok &&
-			(denied.Number == errDeniedDatabase || denied.Number == errDeniedTable || denied.Number == errDeniedColumn) {
-			return sources.Final(fmt.Errorf("our role may not write %s as it should; run: GRANT %s ON %s TO …", p.title(), right, p.from))
-		}
-		if err != nil {
-			return fmt.Errorf("ask for our rights to %s: %w", p.title(), err)
-		}
-		return nil
+	c, err := s.pool.acquire(ctx)
+	if err != nil {
+		return err
 	}
-	for _, c := range written {
-		if err := try("UPDATE ("+ident(c.name)+")", fmt.Sprintf("UPDATE %s SET %s = NULL WHERE FALSE", p.from, ident(c.name))); err != nil {
+	defer s.pool.release(c)
+	if err := c.exec(ctx, "START TRANSACTION READ WRITE"); err != nil { // else even a plan is refused
+		return fmt.Errorf("ask for our rights to %s: %w", p.title(), err)
+	}
+	for _, column := range written {
+		name := ident(column.name)
+		if err := c.mayRun(ctx, p, "UPDATE ("+name+")", fmt.Sprintf("UPDATE %s SET %s = %[2]s WHERE FALSE", p.from, name)); err != nil {
 			return err
 		}
 	}
 	if deletes {
-		return try("DELETE", fmt.Sprintf("DELETE FROM %s WHERE FALSE", p.from))
+		if err := c.mayRun(ctx, p, "DELETE", fmt.Sprintf("DELETE FROM %s WHERE FALSE", p.from)); err != nil {
+			return err
+		}
+	}
+	return c.exec(ctx, "ROLLBACK")
+}
+
+// mayRun says that our role lacks a right, where the server will not plan what
+// takes it. Then the connection is not used again: its transaction is open.
+func (c *conn) mayRun(ctx context.Context, p *plan, right, statement string) error {
+	_, err := c.facts(ctx, "EXPLAIN "+statement)
+	switch number(err) {
+	case errDeniedDatabase, errDeniedTable, errDeniedColumn:
+		c.broken = true
+		return sources.Final(fmt.Errorf("our role may not write %s as it should; run: GRANT %s ON %s TO …", p.title(), right, p.from))
+	}
+	if err != nil {
+		c.broken = true
+		return fmt.Errorf("ask for our rights to %s: %w", p.title(), err)
 	}
 	return nil
 }

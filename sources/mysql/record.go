@@ -79,11 +79,11 @@ func (d *decoder) flags(r *sources.Record, row []byte) error {
 		if flag.condition == "" {
 			continue
 		}
-		if len(row) != 5 && len(row) != 10 {
+		if len(row) == 0 {
 			return fmt.Errorf("a row lacks the result of %q", flag.condition)
 		}
-		*flag.to = row[4] != 0
-		row = row[5:]
+		*flag.to = row[0] != 0
+		row = row[1:]
 	}
 	return nil
 }

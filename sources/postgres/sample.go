@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -73,7 +74,7 @@ func (s *source) sample(ctx context.Context, p *plan, q sources.SampleRequest) (
 		if estimate > mostHashed {
 			return draw, sources.ErrReadAll
 		}
-		draw.Keys, err = s.hashed(ctx, p, q)
+		draw.Keys, err = s.hashed(ctx, p, q, estimate)
 		draw.Method = "the keys with the smallest hashes"
 	}
 	switch {
@@ -116,8 +117,30 @@ func (s *source) population(ctx context.Context, p *plan) (int64, error) {
 	return int64(binary.BigEndian.Uint64(n)), nil
 }
 
-// hashed reads the keys with the smallest hashes.
-func (s *source) hashed(ctx context.Context, p *plan, q sources.SampleRequest) ([]sources.Key, error) {
+// hashed reads the keys with the smallest hashes. Where records may share a key,
+// only those of a share of all hashes are told apart, and of a larger share where
+// that had too few keys.
+func (s *source) hashed(ctx context.Context, p *plan, q sources.SampleRequest, estimate int64) (keys []sources.Key, err error) {
+	share := 1.0
+	if !p.unique {
+		share = min(1, 4*float64(q.Keys)/float64(max(estimate, 1)))
+	}
+	for {
+		st, err := p.hashStatement(q, share)
+		if err != nil {
+			return nil, err
+		}
+		if keys, err = s.keys(ctx, p, st); err != nil {
+			return nil, fmt.Errorf("draw keys of %s: %w", p.title(), err)
+		}
+		if share == 1 || len(keys) >= q.Keys {
+			return keys, nil
+		}
+		share = min(1, share*max(2, 2*float64(q.Keys)/float64(len(keys)+1)))
+	}
+}
+
+func (p *plan) hashStatement(q sources.SampleRequest, share float64) (*statement, error) {
 	b := &builder{}
 	st := &statement{expect: q.Keys}
 	list := p.keyList(st)
@@ -131,17 +154,16 @@ func (s *source) hashed(ctx context.Context, p *plan, q sources.SampleRequest) (
 	}
 	from := p.from + p.inScope(b)
 	if !p.unique {
-		from = fmt.Sprintf("(SELECT DISTINCT %s FROM %s) AS keys", list, from)
+		within := ""
+		if share < 1 {
+			most := math.MinInt64 + int64(uint64(share*(1<<63))<<1)
+			within = " WHERE hash < " + b.arg(param{text: strconv.FormatInt(most, 10), typ: oidInt8})
+		}
+		from = fmt.Sprintf("(SELECT DISTINCT %s, hash FROM (SELECT %s, %s AS hash FROM %s OFFSET 0) AS hashed%s) AS keys", list, list, hash, from, within)
+		hash = "hash"
 	}
 	st.text, st.params = fmt.Sprintf("SELECT %s FROM %s ORDER BY %s LIMIT %d", list, from, hash, q.Keys), b.params
-	if b.err != nil {
-		return nil, b.err
-	}
-	keys, err := s.keys(ctx, p, st)
-	if err != nil {
-		return nil, fmt.Errorf("draw keys of %s: %w", p.title(), err)
-	}
-	return keys, nil
+	return st, b.err
 }
 
 // keyList writes the columns of the key, and what they are on the wire.

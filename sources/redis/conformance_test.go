@@ -83,8 +83,8 @@ func (s *shop) load(t testing.TB, table sourcetest.Table) sources.Dataset {
 	t.Helper()
 	d := sources.Dataset{Format: sources.FormatJSON, Key: table.Key, ID: table.ID}
 	parts := append(append([]string{}, table.Key...), table.ID...)
-	if !table.Unique {
-		parts = append(parts, "n")
+	if !table.Unique { // the key stands in the document alone
+		parts = []string{"n"}
 	}
 	for _, c := range table.Columns {
 		if !contains(table.Key, c.Name) && !contains(table.ID, c.Name) {

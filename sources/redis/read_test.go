@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,7 +82,11 @@ func line(r *sources.Record) string {
 		fmt.Fprintf(&b, " [%s]", r.ID)
 	}
 	for _, v := range r.Fields {
-		fmt.Fprintf(&b, " %s", cmp.Or(v.String(), "-"))
+		text := fmt.Sprintf(" %q", v.String())
+		if v.IsAbsent() || v.IsNull() {
+			text = " " + v.Kind().String()
+		}
+		b.WriteString(text)
 	}
 	if r.OutOfScope {
 		b.WriteString(" out")
@@ -115,9 +118,9 @@ func TestJSONRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := &sources.Dataset{Name: s.prefix + "u:{id}", Key: []string{"id"}, Fields: []string{"email", "n"}, DeletedWhen: "gone == true"}
-	want := []string{"int 1 a@x 1.50", "text 2 - -", "text * null -", "text 9 - - deleted",
+	want := []string{`int 1 "a@x" "1.50"`, "text 2 absent absent", "text * null absent", "text 9 absent absent deleted",
 		"int 3 id is another in the document than in the key of Redis", "int 4 not JSON: it ends too early, after 8 bytes", "int 5 the value is no JSON object",
-		"int 6 email: name appears twice in a document", "int 7 not JSON: it ends too early, after 0 bytes",
+		`int 6 "b@x" absent email: name appears twice in a document`, "int 7 not JSON: it ends too early, after 0 bytes",
 		"int 8 the key in Redis holds another type of value than json"}
 	got := scanAll(t, src, d, 3)
 	for i := range got { // the kind of what cannot be read is that of another record
@@ -128,7 +131,7 @@ func TestJSONRecords(t *testing.T) {
 	}
 	same(t, "a scan", got, want...)
 	same(t, "a lookup", lookUp(t, src, d, sources.Key{sources.Int(1)}, sources.Key{sources.Text("2")}, sources.Key{sources.Int(3)}, sources.Key{sources.Text("*")}, sources.Key{sources.Int(10)}),
-		"int 1 a@x 1.50", "text 2 - -", "int 3 id is another in the document than in the key of Redis", "text * null -")
+		`int 1 "a@x" "1.50"`, "text 2 absent absent", "int 3 id is another in the document than in the key of Redis", "text * null absent")
 	same(t, "a lookup by another kind", lookUp(t, src, d, sources.Key{sources.Text("1")}, sources.Key{sources.Int(2)}, sources.Key{sources.Int(9)}))
 }
 
@@ -146,10 +149,10 @@ func TestHashAndTextRecords(t *testing.T) {
 	}
 	s.set(t, map[string]string{"t:a": "12.50", "t:b": "", "h:c": "a text"})
 	hashes := &sources.Dataset{Name: s.prefix + "h:{id}", Format: sources.FormatHash, Key: []string{"id"}, Fields: []string{"name", "address.city", "none"}}
-	same(t, "hashes", scanAll(t, src, hashes, 1), "text a Ä\"\n\xff Oslo -", "text b - - -", "text c the key in Redis holds another type of value than hash")
-	same(t, "a hash", lookUp(t, src, hashes, sources.Key{sources.Text("a")}), "text a Ä\"\n\xff Oslo -")
+	same(t, "hashes", scanAll(t, src, hashes, 1), `text a "Ä\"\n\xff" "Oslo" absent`, `text b "" absent absent`, "text c the key in Redis holds another type of value than hash")
+	same(t, "a hash", lookUp(t, src, hashes, sources.Key{sources.Text("a")}), `text a "Ä\"\n\xff" "Oslo" absent`)
 	texts := &sources.Dataset{Name: s.prefix + "t:{id}", Format: sources.FormatText, Key: []string{"id"}, Fields: []string{"value"}, Where: `value != ""`}
-	same(t, "texts", scanAll(t, src, texts, 1), "text a 12.50", "text b - out")
+	same(t, "texts", scanAll(t, src, texts, 1), `text a "12.50"`, `text b "" out`)
 }
 
 // The items of baskets are records of their own, found by what they hold.
@@ -162,8 +165,8 @@ func TestUnwoundRecords(t *testing.T) {
 		"basket:b2": `{"items": []}`, "basket:b3": `{}`, "basket:b4": `{"items": [{"id": 1, "productId": 7, "price": 2}]}`})
 	d := &sources.Dataset{Name: s.prefix + "basket:{basket}", Unwind: "items", Key: []string{"items.productId"}, ID: []string{"basket", "items.id"},
 		Fields: []string{"items.price", "customer"}}
-	same(t, "a scan", scanAll(t, src, d, 1), "int 7 [b1,1] 1.5 c", "int 8 [b1,2] - c", "int 7 [b4,1] 2 -")
-	same(t, "a lookup", lookUp(t, src, d, sources.Key{sources.Int(7)}, sources.Key{sources.Int(9)}), "int 7 [b1,1] 1.5 c", "int 7 [b4,1] 2 -")
+	same(t, "a scan", scanAll(t, src, d, 1), `int 7 [b1,1] "1.5" "c"`, `int 8 [b1,2] absent "c"`, `int 7 [b4,1] "2" absent`)
+	same(t, "a lookup", lookUp(t, src, d, sources.Key{sources.Int(7)}, sources.Key{sources.Int(9)}), `int 7 [b1,1] "1.5" "c"`, `int 7 [b4,1] "2" absent`)
 }
 
 // A key whose time has come is absent, to a scan that listed it as well.
@@ -230,7 +233,7 @@ func TestScanGivesEachKeyOnce(t *testing.T) {
 			times[l]++
 		}
 		for i := range 3000 {
-			if n := times[fmt.Sprintf("text %d 1", i)]; n != 1 {
+			if n := times[fmt.Sprintf(`text %d "1"`, i)]; n != 1 {
 				t.Errorf("key %d came %d times", i, n)
 			}
 		}

@@ -41,7 +41,7 @@ func WriteIncidents(w io.Writer, list []web.IncidentBody, more bool, now time.Ti
 
 // counted is a count of an incident; of a check that cannot be made nothing is counted.
 func counted(i *web.IncidentBody, n int64) string {
-	if i.Kind == string(alerts.Blind) {
+	if i.Kind != string(alerts.Drift) {
 		return "—"
 	}
 	return fmt.Sprint(n)
@@ -83,6 +83,11 @@ func WriteIncident(w io.Writer, i *web.IncidentDetailBody, now time.Time, style 
 		}
 		b.WriteByte('\n')
 		b.WriteString(countWords("kinds", i.Facts.Kinds) + countWords("fields", i.Facts.Fields))
+	}
+	for _, e := range i.Facts.Edges {
+		for _, words := range e.Schema {
+			fmt.Fprintf(&b, "schema   %s: %s, since %s\n", drift.Visible(e.Replica), drift.Visible(words), e.SchemaSince)
+		}
 	}
 	if i.Muted != nil {
 		b.WriteString(MuteWords(i.Muted) + "\n")

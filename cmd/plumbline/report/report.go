@@ -77,9 +77,9 @@ type DriftRate struct {
 	Confidence float64 `json:"confidence"`
 	Of         string  `json:"of"`
 	// Keys is how many keys drawn at random a sample's rate is told from, of
-	// Population, which is 0 where it was not counted. Both are 0 for a full run.
-	Keys       int64 `json:"keys"`
-	Population int64 `json:"population"`
+	// Population, which is left out where it was not counted.
+	Keys       int64 `json:"keys,omitempty"`
+	Population int64 `json:"population,omitempty"`
 }
 
 // Finding is one confirmed difference.
