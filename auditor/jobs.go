@@ -170,7 +170,7 @@ func (a *Auditor) newClient() (*river.Client[*sql.Tx], error) {
 		queues[queue] = river.QueueConfig{MaxWorkers: workers}
 	}
 	client, err := river.NewClient(driverOf(a.ledger), &river.Config{
-		ID: a.me,
+		ID:                          a.me,
 		Queues:                      queues,
 		Workers:                     workers,
 		FetchCooldown:               fetchPause,

@@ -323,34 +323,6 @@ func (e *edge) scans(role Role) bool {
 	return false
 }
 
-func (e *edge) stopped() bool {
-	select {
-	case <-e.options.Stop:
-		return true
-	default:
-		return false
-	}
-}
-
-// scanned says whether no further page is to be read: the run is stopped, or has
-// seen as many differences as it was to see.
-func (e *edge) scanned() bool {
-	if e.options.StopAfter == 0 {
-		return e.stopped()
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.differed >= e.options.StopAfter || e.stopped()
-}
-
-// see counts differences that were seen. e.mu is held.
-func (e *edge) see(n int64) {
-	most := e.options.StopAfter
-	if e.differed += n; most > 0 && e.differed >= most && e.differed-n < most {
-		e.run.Reasons[fmt.Sprintf("stopped after %d differences", most)]++
-	}
-}
-
 func (e *edge) now() time.Time { return time.Now() }
 
 func (e *edge) progress(phase string, until time.Time) {

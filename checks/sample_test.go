@@ -272,7 +272,7 @@ func TestSampleFindsExtraKeysByTheReplica(t *testing.T) {
 
 // Every key that is there all the while is drawn within a cycle of the rolling
 // part, whatever comes and goes meanwhile.
-func TestRollingPartComesToEveryKeyOfAChangingDataset(t *testing.T) {
+func TestRollingVisitsEveryKeyThatStays(t *testing.T) {
 	t.Parallel()
 	laws(t, 15, func(t *testing.T, _ uint64, r *rand.Rand) {
 		p := makePair(t)

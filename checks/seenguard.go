@@ -2,7 +2,6 @@ package checks
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"plumbline/sources"
@@ -268,7 +267,8 @@ func (e *edge) lookAgain(ctx context.Context, s *side) (changes []SchemaChange, 
 }
 
 // stillFamiliar makes sure, before suspects that were read again are judged, that
-// no field of theirs has become another one.
+// no field of theirs has become another one. Suspects are no fair part of all
+// records: others are looked at.
 func (e *edge) stillFamiliar(ctx context.Context, g *groups) error {
 	p := &pageSeen{}
 	e.observeGroups(p, g)
@@ -279,20 +279,62 @@ func (e *edge) stillFamiliar(ctx context.Context, g *groups) error {
 	defer e.fields.mu.Unlock()
 	var changes []SchemaChange
 	for _, s := range []*side{e.owner, e.replica} {
-		doubtful := slices.ContainsFunc(e.fields.kept[s.role].names, func(name string) bool {
-			is, before := p.seen.Of(s.role)[name], e.fields.run.Of(s.role)[name]
-			if c := e.turnedFrom(s, name, is, e.options.Seen.Of(s.role)[name], seenEnough); c != nil {
-				changes = append(changes, *c)
-			}
-			return is.Records > is.Present && before.always() || is.Values > 0 && before.Values >= seenEnough && is.kind() != before.kind()
-		})
-		if doubtful && len(e.fields.kept[s.role].keys) > 0 {
-			again, err := e.lookAgain(ctx, s)
-			if err != nil {
-				return err
-			}
-			changes = append(changes, again...)
+		kept := e.fields.kept[s.role]
+		before := e.fields.run.Of(s.role)
+		if len(kept.keys) == 0 {
+			before = e.options.Seen.Of(s.role)
 		}
+		if !odd(p.seen.Of(s.role), before) {
+			continue
+		}
+		look := e.lookAgain
+		if len(kept.keys) == 0 {
+			look = e.lookAtOthers
+		}
+		found, err := look(ctx, s)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, found...)
 	}
 	return e.brokenBy(changes)
+}
+
+// odd says whether any record lacks a field that all had, or has it of another kind.
+func odd(is, before SeenFields) bool {
+	for name, now := range is {
+		was := before[name]
+		if now.Records > now.Present && was.always() {
+			return true
+		}
+		for kind := range now.Kinds {
+			if was.Values >= seenEnough && kind != was.kind() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lookAtOthers reads a page of a side and says which of its fields are not what
+// runs before saw.
+func (e *edge) lookAtOthers(ctx context.Context, s *side) (changes []SchemaChange, err error) {
+	if !s.facts.Capabilities.Scan {
+		return nil, nil
+	}
+	page, err := s.reader.Stream(s.dataset, sources.ScanRequest{}).Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := decodeAll(page); err != nil {
+		return nil, err
+	}
+	p := &pageSeen{}
+	e.observePage(p, s.role, page)
+	for name, is := range p.seen.Of(s.role) {
+		if c := e.turnedFrom(s, name, is, e.options.Seen.Of(s.role)[name], seenEnough); c != nil {
+			changes = append(changes, *c)
+		}
+	}
+	return changes, nil
 }

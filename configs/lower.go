@@ -179,7 +179,7 @@ func (l *lowering) replicas(s *setting) []*setting {
 }
 
 func (l *lowering) edge(check, owner, replica *setting, invariants []checks.Invariant) checks.Edge {
-	e := checks.Edge{Name: valueOf[string](replica, "name"), Replica: l.side(replica, keyNames(owner)), Invariants: invariants}
+	e := checks.Edge{Name: valueOf[string](replica, "name"), Replica: l.side(replica, owner), Invariants: invariants}
 	if e.Name == "" {
 		e.Name = e.Replica.Source
 	}

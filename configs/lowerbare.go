@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -33,13 +34,16 @@ func (l *lowering) fitsRedis(s *setting, d *sources.Dataset) {
 	}
 	pattern, err := sources.ParsePattern(d.Name)
 	if err != nil {
-		l.report(dataset, "pattern %s %v", dataset.raw.shown(), err)
+		l.reportWritten(dataset, "pattern %s %v", dataset.raw.shown(), err)
 		return
 	}
 	known := slices.Concat(d.Key, d.ID)
 	for _, name := range pattern.Fields {
-		if !slices.Contains(known, name) {
-			l.unknownField(dataset, "pattern", name, known)
+		switch {
+		case !slices.Contains(known, name):
+			l.unknownField(dataset, "pattern", name, slices.Concat(shownNames(s.get("key")), shownNames(s.get("id"))))
+		case strings.Contains(name, "."):
+			l.reportWritten(dataset, "pattern %s holds {%s}: a field of the pattern has no points in its name", dataset.raw.shown(), shorten(name))
 		}
 	}
 	if d.Unwind != "" || len(d.ID) > 0 {
@@ -47,14 +51,14 @@ func (l *lowering) fitsRedis(s *setting, d *sources.Dataset) {
 	}
 	for _, name := range d.Key {
 		if !slices.Contains(pattern.Fields, name) && !dataset.bad {
-			l.report(dataset, "pattern %s does not hold {%s}, by which records are looked up: write the key's fields in braces, as in user:{id}", dataset.raw.shown(), name)
+			l.report(dataset, "pattern %s does not hold every field of the key, by which records are looked up: write them in braces, as in user:{id}", dataset.raw.shown())
 		}
 	}
 }
 
 // fitsHTTP refuses what an HTTP API does not understand, and lowers how it gives
 // the records.
-func (l *lowering) fitsHTTP(s *setting, d *sources.Dataset, ownerKey []string) {
+func (l *lowering) fitsHTTP(s *setting, d *sources.Dataset, owner *setting) {
 	for _, name := range []string{"dataset", "query", "filter", "pipeline"} {
 		l.refuse(s, name, "does not fit http: say with list, get or batch how the API gives its records")
 	}
@@ -65,7 +69,10 @@ func (l *lowering) fitsHTTP(s *setting, d *sources.Dataset, ownerKey []string) {
 		l.report(s, "%q is missing: say how the API lists its records, or gives them by key with get or batch", "list")
 		return
 	}
-	p := placeholders{key: d.Key, ownerKey: ownerKey, bad: isBad(s.get("key"))}
+	p := placeholders{key: d.Key, shown: shownNames(s.get("key")), bad: isBad(s.get("key"))}
+	if owner != nil {
+		p.ownerKey, p.shown = keyNames(owner.get("key")), slices.Concat(p.shown, shownNames(owner.get("key")))
+	}
 	d.Endpoint = &sources.Endpoint{}
 	if usable(list) {
 		d.Endpoint.List = &sources.Listing{Path: valueOf[string](list, "path"), Query: l.listingQuery(list.get("query")),
@@ -100,7 +107,7 @@ func (l *lowering) conditions(s *setting) {
 				l.report(c, "is no condition with what ${…} stands for: write it out to see why")
 				continue
 			}
-			l.report(c, "%v", err)
+			l.report(c, "%s", strings.TrimPrefix(err.Error(), fmt.Sprintf("condition %q: ", c.value)))
 		}
 	}
 }
@@ -144,20 +151,37 @@ func usable(s *setting) bool { return s != nil && s.under != nil }
 
 func isBad(s *setting) bool { return s == nil || s.bad }
 
-// keyNames are the fields of a side's key, as far as they are written well.
-func keyNames(side *setting) []string {
-	if side == nil || isBad(side.get("key")) {
-		return nil
+// keyNames are the fields of a key or an id, as far as they are written well.
+func keyNames(key *setting) (names []string) {
+	for _, item := range namesIn(key) {
+		name, _ := item.value.(string)
+		names = append(names, name)
 	}
-	var names []string
-	for _, item := range side.get("key").items {
-		if name, plain := item.value.(string); plain {
+	return names
+}
+
+// shownNames are those of them that a message may show.
+func shownNames(key *setting) (names []string) {
+	for _, item := range namesIn(key) {
+		if name, ok := item.value.(string); ok && !item.raw.expanded {
 			names = append(names, name)
-		} else {
-			names = append(names, valueOf[string](item, "field"))
 		}
 	}
 	return names
+}
+
+// namesIn are the settings that name the fields of a key or an id.
+func namesIn(key *setting) (all []*setting) {
+	if isBad(key) {
+		return nil
+	}
+	for _, item := range key.items {
+		if item.under != nil {
+			item = at(item, "field")
+		}
+		all = append(all, item)
+	}
+	return all
 }
 
 // parametersOf are the query parameters of a request; nil where none are written.
@@ -176,6 +200,10 @@ func parametersOf(s *setting) map[string]string {
 
 // unknownField reports a field in braces that is none of those known.
 func (l *lowering) unknownField(s *setting, what, name string, known []string) {
+	if s.raw.expanded {
+		l.reportWritten(s, "")
+		return
+	}
 	known = slices.Sorted(maps.Keys(set(known)))
 	s.bad = true
 	p := s.problem(s.path, "%s %s holds {%s}, which is no field of the key", what, s.raw.shown(), shorten(name))

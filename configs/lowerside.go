@@ -9,9 +9,9 @@ import (
 	"plumbline/sources"
 )
 
-// side lowers what owner and replica have in common. ownerKey are the fields of
-// the owner's key, for a replica.
-func (l *lowering) side(s *setting, ownerKey []string) checks.Side {
+// side lowers what owner and replica have in common; owner is that of a replica,
+// and nil for the owner itself.
+func (l *lowering) side(s, owner *setting) checks.Side {
 	if s.under == nil {
 		return checks.Side{}
 	}
@@ -36,7 +36,7 @@ func (l *lowering) side(s *setting, ownerKey []string) checks.Side {
 	case "redis":
 		l.fitsRedis(s, &side.Dataset)
 	case "http":
-		l.fitsHTTP(s, &side.Dataset, ownerKey)
+		l.fitsHTTP(s, &side.Dataset, owner)
 	}
 	return side
 }

@@ -11,11 +11,9 @@ import (
 // place. What is lowered names the side's own.
 type placeholders struct {
 	key, ownerKey []string
-	bad           bool // the key could not be read, so nothing is said of it
+	shown         []string // those of both that a message may show
+	bad           bool     // the key could not be read, so nothing is said of it
 }
-
-// known are the names that may stand in braces.
-func (p placeholders) known() []string { return slices.Concat(p.key, p.ownerKey) }
 
 // own is the field of the side's key that a name means; "" for none.
 func (p placeholders) own(name string) string {
@@ -34,8 +32,7 @@ func (l *lowering) listingQuery(s *setting) map[string]string {
 	l.eachPattern(s, func(_ string, at *setting, pattern sources.Pattern) {
 		for _, name := range pattern.Fields {
 			if name != "page_size" && name != "next" && !at.bad {
-				at.bad = true
-				l.problems = append(l.problems, at.problem(at.path, "parameter %s holds {%s}: a list knows {page_size} and {next} alone", at.raw.shown(), shorten(name)))
+				l.reportWritten(at, "parameter %s holds {%s}: a list knows {page_size} and {next} alone", at.raw.shown(), shorten(name))
 			}
 		}
 	})
@@ -51,7 +48,7 @@ func (l *lowering) getting(s *setting, g *sources.Getting, p placeholders) {
 			own := p.own(name)
 			if own == "" {
 				if !p.bad {
-					l.unknownField(at, what, name, p.known())
+					l.unknownField(at, what, name, p.shown)
 				}
 				return ""
 			}
@@ -71,8 +68,12 @@ func (l *lowering) getting(s *setting, g *sources.Getting, p placeholders) {
 		return
 	}
 	for _, name := range p.key {
-		if !held[name] {
-			l.report(s, "holds no {%s}: write every field of the key in braces, in path or query", name)
+		switch {
+		case held[name]:
+		case slices.Contains(p.shown, name):
+			l.report(s, "holds no {%s}: write every field of the key in braces, in path or query", shorten(name))
+		default:
+			l.report(s, "does not hold the whole key: write every field of it in braces, in path or query")
 		}
 	}
 }
@@ -83,15 +84,18 @@ func (l *lowering) batching(s *setting, b *sources.Batching, p placeholders) {
 		l.report(s, "asks by a key of one field, and this key has %d: use get", len(p.key))
 		return
 	}
-	plurals := []string{"ids"}
-	for _, name := range p.known() {
+	plurals, shown := []string{"ids"}, []string{"ids"}
+	for _, name := range slices.Concat(p.key, p.ownerKey) {
 		plurals = append(plurals, name+"s")
+	}
+	for _, name := range p.shown {
+		shown = append(shown, name+"s")
 	}
 	held := 0
 	l.eachPattern(s.get("query"), func(name string, at *setting, pattern sources.Pattern) {
 		for i, field := range pattern.Fields {
 			if !slices.Contains(plurals, field) {
-				l.unknownField(at, "parameter", field, plurals)
+				l.unknownField(at, "parameter", field, shown)
 				return
 			}
 			held++
@@ -101,7 +105,7 @@ func (l *lowering) batching(s *setting, b *sources.Batching, p placeholders) {
 	})
 	if path := s.get("path"); path != nil && !path.bad {
 		if pattern, ok := l.pattern(path, "path"); ok && len(pattern.Fields) > 0 {
-			l.report(path, "path %s holds {%s}: the keys belong into a parameter, such as query: {ids: \"{ids}\"}", path.raw.shown(), shorten(pattern.Fields[0]))
+			l.reportWritten(path, "path %s holds {%s}: the keys belong into a parameter, such as query: {ids: \"{ids}\"}", path.raw.shown(), shorten(pattern.Fields[0]))
 		}
 	}
 	if held != 1 && !s.bad && !anyBad(s.get("query")) {
@@ -132,7 +136,17 @@ func (l *lowering) eachPattern(s *setting, each func(name string, at *setting, p
 func (l *lowering) pattern(s *setting, what string) (sources.Pattern, bool) {
 	pattern, err := sources.ParsePattern(s.value.(string))
 	if err != nil {
-		l.report(s, "%s %s %v", what, s.raw.shown(), err)
+		l.reportWritten(s, "%s %s %v", what, s.raw.shown(), err)
 	}
 	return pattern, err == nil
+}
+
+// reportWritten reports a problem in words that quote a value, unless parts of it
+// came from ${…}.
+func (l *lowering) reportWritten(s *setting, format string, args ...any) {
+	if s.raw.expanded {
+		l.report(s, "is no text with fields in braces with what ${…} stands for: write it out to see why")
+		return
+	}
+	l.report(s, format, args...)
 }

@@ -14,7 +14,7 @@
 //
 // Plumbline audits the shop meanwhile by shop.yaml, a configuration like any
 // other: the same schedules, jobs, ledger and pages as `plumbline serve`. It
-// reads the files alone. The shop remembers what it let go wrong (truth.go).
+// reads the files, and loyalty by its API (loyalty.go). The shop remembers what it let go wrong (truth.go).
 // Nothing of that reaches the audit; it is held against its findings afterwards,
 // so that the demo itself can say whether one was missed or made up.
 //
@@ -34,6 +34,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -118,7 +119,12 @@ func run(ctx context.Context, out io.Writer, o Options) (r result, err error) {
 	}
 
 	heard := make(chan struct{}, 1)
-	service, err := serve(ctx, o, dir, heard)
+	loyalty, err := openLoyalty(dir)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, loyalty.close()) }()
+	service, err := serve(ctx, o, dir, loyalty.address(), heard)
 	if err != nil {
 		return r, unlessEnded(ctx, err)
 	}
@@ -169,10 +175,11 @@ func run(ctx context.Context, out io.Writer, o Options) (r result, err error) {
 	return r, view.err()
 }
 
-// serve puts the shop's configuration beside its files and audits by it.
-func serve(ctx context.Context, o Options, dir string, heard chan struct{}) (Service, error) {
+// serve puts the shop's configuration, with the address of loyalty's API, beside
+// its files and audits by it.
+func serve(ctx context.Context, o Options, dir, loyalty string, heard chan struct{}) (Service, error) {
 	file := filepath.Join(dir, "plumbline.yaml")
-	if err := os.WriteFile(file, []byte(shopYAML), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(shopYAML, "${SHOP_LOYALTY}", loyalty, 1)), 0o600); err != nil {
 		return nil, fmt.Errorf("write the shop's configuration: %w", err)
 	}
 	return o.Serve(ctx, file, dir, hear(heard))

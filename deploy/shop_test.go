@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -22,7 +21,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	_ "modernc.org/sqlite" // stands for MariaDB's SQL
 
 	"plumbline/checks"
 	"plumbline/configs"
@@ -44,6 +42,8 @@ func newShop(t *testing.T, secrets, suffix string) *shop {
 	s := &shop{addresses: map[string]string{}}
 	s.fillPostgres(t, secrets, suffix)
 	s.fillMongoDB(t, secrets, suffix)
+	s.fillMariaDB(t, secrets, suffix)
+	s.fillRedis(t, secrets, suffix)
 	return s
 }
 
@@ -207,30 +207,6 @@ func TestChecksFindWhatWasPlanted(t *testing.T) {
 	}
 	if diff := cmp.Diff(planted(), found); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// What the other stores of the composition hold is whole, though no check reads it yet.
-func TestOtherStoresHoldTheShop(t *testing.T) {
-	t.Parallel()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "billing.db"))
-	must(t, err)
-	t.Cleanup(func() { must(t, db.Close()) })
-	_, err = db.Exec(read(t, "shop/mariadb/10-billing.sql")) // in the SQL that both understand
-	must(t, err)
-	var customers int
-	must(t, db.QueryRow("SELECT count(*) FROM customers").Scan(&customers))
-	prices := 0
-	for line := range strings.Lines(read(t, "shop/redis/prices.redis")) {
-		words := strings.SplitN(strings.TrimSpace(line), " ", 3)
-		var price struct{ Name, Price string }
-		if len(words) != 3 || words[0] != "SET" || json.Unmarshal([]byte(strings.Trim(words[2], "'")), &price) != nil || price.Price == "" {
-			t.Errorf("redis-cli is given %q", line)
-		}
-		prices++
-	}
-	if customers != 23 || prices != 60 {
-		t.Errorf("MariaDB holds %d customers and Redis %d prices", customers, prices)
 	}
 }
 

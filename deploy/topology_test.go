@@ -19,14 +19,18 @@ import (
 // planted is how the shop's copies have drifted, by check and kind.
 func planted() map[string]int {
 	return map[string]int{
-		"products-in-search mismatch": 5, // three old prices, a misspelt name, a state
-		"products-in-search missing":  2,
-		"products-in-search extra":    1,
-		"basket-prices mismatch":      4, // three old prices, a wrong total
-		"basket-prices extra":         1,
-		"members-of-loyalty mismatch": 2, // a tier, an address
-		"members-of-loyalty missing":  1,
-		"members-of-loyalty extra":    1, // a customer who was deleted
+		"products-in-search mismatch":   5, // three old prices, a misspelt name, a state
+		"products-in-search missing":    2,
+		"products-in-search extra":      1,
+		"basket-prices mismatch":        4, // three old prices, a wrong total
+		"basket-prices extra":           1,
+		"members-of-loyalty mismatch":   2, // a tier, an address
+		"members-of-loyalty missing":    1,
+		"members-of-loyalty extra":      1, // a customer who was deleted
+		"customers-in-billing mismatch": 1, // a city
+		"customers-in-billing missing":  1,
+		"prices-in-cache mismatch":      2, // an old price, an old name
+		"prices-in-cache extra":         1,
 	}
 }
 

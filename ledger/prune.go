@@ -72,6 +72,8 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, keep Retention) (done
 		{"what was told", new(int64), deleteOld(`DELETE FROM deliveries WHERE (subject, integration, address) IN (SELECT d.subject, d.integration, d.address
 			FROM deliveries d JOIN incidents i ON i.id = d.subject WHERE i.state = 'resolved' AND i.resolved_at < $1 LIMIT $2)`, before(incidentsKept))},
 		{"incidents", new(int64), deleteOld(`DELETE FROM incidents WHERE id IN (SELECT id FROM incidents WHERE state = 'resolved' AND resolved_at < $1 LIMIT $2)`, before(incidentsKept))},
+		{"changes of schemas", new(int64), deleteOld(`DELETE FROM schema_changes WHERE (check_name, replica, side, words) IN (SELECT check_name, replica, side, words
+			FROM schema_changes WHERE found_at < $1 LIMIT $2)`, before(SchemaChangesKept))},
 		{"digests", new(int64), deleteOld(`DELETE FROM deliveries WHERE (subject, integration, address) IN (SELECT subject, integration, address FROM deliveries
 			WHERE content <> '' AND due_at = 0 AND sent_at < $1 LIMIT $2)`, before(digestsKept))},
 		{"images", &done.Images, deleteOld(`UPDATE plan_items SET content = NULL WHERE (plan, n) IN (SELECT i.plan, i.n FROM plan_items i

@@ -38,12 +38,11 @@ type FoundChange struct {
 	At             time.Time
 }
 
-// changesKept is how long a change that was found is shown, and changesMost how
-// many of an edge are.
-const (
-	changesKept = 90 * 24 * time.Hour
-	changesMost = 20
-)
+// SchemaChangesKept is how long a change that was found is kept.
+const SchemaChangesKept = 90 * 24 * time.Hour
+
+// changesMost is how many changes are noted at once, and listed.
+const changesMost = 20
 
 // Schema is what is known of an edge's schema; nothing is known of one that was
 // never read, nor of one whose check was changed since.

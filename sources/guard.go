@@ -15,6 +15,11 @@ const (
 	// gaugeWithin bounds a gauge; one that failed is not repeated for gaugeFailed.
 	gaugeWithin = time.Second
 	gaugeFailed = 2 * time.Second
+	// While others are at work, and for busyFor after they were seen to be, scanning
+	// takes at most one part in giveWay of one connection's time: the rest is theirs.
+	// A store at half of what it can do is often found idle for a moment.
+	giveWay = 5
+	busyFor = 15 * time.Second
 	// breather is the piece in which reading waits for the load to fall.
 	breather = 500 * time.Millisecond
 )
@@ -53,6 +58,8 @@ type guard struct {
 	mu     sync.Mutex // guards what follows
 	last   Gauged
 	asking chan struct{} // closed when the gauge under way has ended; nil where none is
+	busyAt time.Time     // when others were last seen at work
+	restTo time.Time     // when the pages read so far are made up for
 }
 
 func newGuard(source Source, l Limits) *guard {
@@ -113,6 +120,9 @@ func (g *guard) ask(ctx context.Context, told func(time.Time, error)) {
 	now := time.Now()
 	since := g.last.Since
 	g.last = Gauged{Load: load, At: now, Err: err}
+	if err == nil && load.Active > 0 {
+		g.busyAt = now
+	}
 	if err != nil {
 		g.last.Load = Load{Note: "the store did not say how busy it is: " + shorten(err.Error(), 200)}
 	}
@@ -141,6 +151,30 @@ func seconds(d time.Duration) string {
 		return fmt.Sprintf("%d s", d/time.Second)
 	}
 	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// rest is how long to read nothing after a page that took so long, where others
+// are at work. Pages of a scan make up for each other too, however many segments
+// are read side by side; a look-up makes up for itself alone.
+func (g *guard) rest(op string, took time.Duration) time.Duration {
+	if g.maxActive == 0 {
+		return 0
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if g.busyAt.IsZero() || now.Sub(g.busyAt) > busyFor {
+		return 0
+	}
+	own := (giveWay - 1) * took
+	if op != "scan" {
+		return own
+	}
+	if g.restTo.Before(now) {
+		g.restTo = now
+	}
+	g.restTo = g.restTo.Add(own)
+	return g.restTo.Sub(now)
 }
 
 // known is what was last heard, without asking.

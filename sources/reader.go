@@ -302,6 +302,9 @@ func (r *Reader) read(ctx context.Context, op, what string, size *sizer, page *P
 	if err != nil {
 		return err
 	}
+	if err := r.wait(ctx, WaitActive, r.guard.rest(op, page.Ended.Sub(page.Began)), "giving way to statements of others"); err != nil {
+		return err
+	}
 	return r.pace(ctx, page.Len())
 }
 

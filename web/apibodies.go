@@ -72,7 +72,7 @@ func (a *api) runBody(ctx context.Context, declared *Declared, r *ledger.Run) Ru
 		DurationSeconds: duration(r, a.Now()), Coverage: edge.Coverage(), Plan: string(r.Plan.Kind), SuspectsPending: r.Pending,
 		Counts: countsBody(&r.Counts), FindingsOmitted: r.Omitted, Unread: r.Unread, Reasons: []string{}, WaitSeconds: map[string]float64{},
 		Read: r.Read, Estimate: r.Estimate, Keys: len(r.Keys), Segments: r.Segments, SegmentsDone: r.SegmentsDone,
-		CancelRequested: r.CancelRequested, CancelledBy: r.CancelledBy}
+		CancelRequested: r.CancelRequested, CancelledBy: r.CancelledBy, Shape: r.Shape}
 	if r.Plan.Kind != "" {
 		body.PlanDetail = r.Plan.Words()
 	}

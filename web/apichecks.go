@@ -124,6 +124,11 @@ func (a *api) getCheck(ctx context.Context, in *ByName) (*answer[CheckDetailBody
 	for i := range rolling {
 		body.Rolling = append(body.Rolling, rollingBody(&rolling[i], a.Now()))
 	}
+	changes, err := a.Ledger.SchemaChanges(ctx, c.Name, a.Now().Add(-ledger.SchemaChangesKept))
+	if err != nil {
+		return nil, a.problemOf(err)
+	}
+	body.SchemaChanges = schemaChangeBodies(changes)
 	const mostPatterns = 200
 	patterns, err := a.Ledger.Patterns(ctx, c.Name, "", mostPatterns)
 	if err != nil {

@@ -22,6 +22,7 @@ type RunBody struct {
 	ScopeShare      *float64           `json:"scope_share" nullable:"true" doc:"About the share of all records that it compared; null when unknown."`
 	Plan            string             `json:"plan"`
 	PlanDetail      string             `json:"plan_detail"`
+	Shape           string             `json:"shape" doc:"A fingerprint of how both stores kept what it read; empty where neither tells."`
 	SuspectsPending int64              `json:"suspects_pending"`
 	Counts          CountsBody         `json:"counts"`
 	DriftRate       *DriftRateBody     `json:"drift_rate,omitempty" doc:"Absent where nothing was compared, and where a sample drew no key at random."`

@@ -131,12 +131,13 @@ type TallyBody struct {
 // CheckDetailBody is a check with its rules and how its findings differ.
 type CheckDetailBody struct {
 	CheckBody
-	Rules      []RuleBody       `json:"rules" nullable:"false"`
-	Invariants []InvariantBody  `json:"invariants" nullable:"false"`
-	Patterns   []PatternBody    `json:"patterns" nullable:"false"`
-	Fields     []FieldTallyBody `json:"fields" nullable:"false"`
-	Rolling    []RollingBody    `json:"rolling" nullable:"false" doc:"How far the rolling part of its samples has come; empty where it draws none."`
-	History    []BucketBody     `json:"history" nullable:"false" doc:"The last 24 hours in half-hours, oldest first."`
+	Rules         []RuleBody         `json:"rules" nullable:"false"`
+	Invariants    []InvariantBody    `json:"invariants" nullable:"false"`
+	Patterns      []PatternBody      `json:"patterns" nullable:"false"`
+	Fields        []FieldTallyBody   `json:"fields" nullable:"false"`
+	Rolling       []RollingBody      `json:"rolling" nullable:"false" doc:"How far the rolling part of its samples has come; empty where it draws none."`
+	SchemaChanges []SchemaChangeBody `json:"schema_changes" nullable:"false" doc:"What was found to have changed of how its stores keep the data, the newest first."`
+	History       []BucketBody       `json:"history" nullable:"false" doc:"The last 24 hours in half-hours, oldest first."`
 }
 
 // RuleBody is how one field is compared.

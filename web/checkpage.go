@@ -46,6 +46,7 @@ type edgeSection struct {
 	StateMore          string
 	Why, WhyTone       string
 	Numbers            []fact
+	Schema             []schemaRow
 	Rolling            []fact // how long ago each key was compared, where samples roll on
 	Strip              strip
 	Open, OpenURL      string
@@ -55,6 +56,12 @@ type edgeSection struct {
 	MatchOf, NoMatches string
 	Fix                fixEntry
 	FixPattern         bool // a plan can be drafted of one pattern
+}
+
+// schemaRow is a change of a schema that was found.
+type schemaRow struct {
+	Words, More string
+	At          moment
 }
 
 type patternRow struct {
@@ -88,6 +95,7 @@ type edgeMemory struct {
 	patterns []ledger.Pattern
 	fields   []ledger.FieldTally
 	rolling  []ledger.Rolling
+	changes  []ledger.FoundChange // of its schema, the newest first
 	last     *ledger.Run // the last run that was concluded
 	runs     []*ledger.Run
 }
@@ -181,6 +189,13 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 		if known.LastResult == checks.Error {
 			s.Why, s.WhyTone = "The last run could not read anything: "+known.LastError, "unknown"
 		}
+	}
+	for _, c := range m.changes {
+		row := schemaRow{Words: c.Words, More: "it keeps nothing from being compared", At: at(c.At, now, "")}
+		if c.Breaks {
+			row.More = "nothing could be compared"
+		}
+		s.Schema = append(s.Schema, row)
 	}
 	open := known.OpenFindings()
 	s.Numbers = []fact{

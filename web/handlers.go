@@ -158,6 +158,15 @@ func (s *Server) edgeMemory(c *gin.Context, view edgeView) (edgeMemory, error) {
 	if m.runs, _, err = s.ledger.Runs(ctx, ledger.RunFilter{Check: check, Replica: replica, Limit: trendRuns}); err != nil {
 		return m, err
 	}
+	changes, err := s.ledger.SchemaChanges(ctx, check, s.now().Add(-ledger.SchemaChangesKept))
+	if err != nil {
+		return m, err
+	}
+	for _, found := range changes {
+		if found.Replica == replica {
+			m.changes = append(m.changes, found)
+		}
+	}
 	if !view.check.Check.Sample.All() {
 		if m.rolling, err = s.ledger.Rolling(ctx, check); err != nil {
 			return m, err

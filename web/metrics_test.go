@@ -209,7 +209,7 @@ checks:
 		"trigger": {"schedule", "catch-up", "manual", "other"}, "result": {"clean", "drift", "incomplete", "error", "cancelled", "other", "sent", "found", "retried", "lost", "gone", "refused", "doubtful", "sent", "applied", "verified", "stale", "failed"},
 		"by":          {"write", "request", "other"},
 		"outcome":     {"equal", "mismatch", "missing", "extra", "duplicate", "unreadable", "skipped", "run", "missed", "other"},
-		"kind":        {"mismatch", "missing", "extra", "duplicate", "unreadable", "drift", "cannot_check"},
+		"kind":        {"mismatch", "missing", "extra", "duplicate", "unreadable", "drift", "cannot_check", "schema"},
 		"integration": {"slack", "webhook", "other"},
 		"op":          {"scan", "lookup", "describe", "count", "split", "sample", "recent", "gauge", "schema", "explain", "probe", "preflight", "look", "write", "other"},
 		"reason":      {"rate", "retry", "lag", "active", "circuit", "other"},

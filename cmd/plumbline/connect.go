@@ -106,7 +106,7 @@ func (c *connecting) vetEdge(ctx context.Context, check *checks.Check, i int) {
 		}
 		c.told(severity, p.Message, pathsOf(base, replicaBases, p.Path)...)
 	}
-	plan, err := checks.NewPlan(comparison, owner, replica)
+	plan, err := planOf(comparison, owner, replica)
 	if err != nil {
 		c.told(wrong, err.Error(), base)
 		return

@@ -22,6 +22,8 @@ done
 reader=$(cat "$dir/reader_password")
 address catalog_url "postgres://plumbline_reader:$reader@postgres:5432/shop?sslmode=disable"
 address copies_url "mongodb://plumbline_reader:$reader@mongodb:27017/shop?authSource=admin"
+address billing_url "mysql://plumbline_reader:$reader@mariadb:3306/billing"
+address prices_url "redis://plumbline_reader:$reader@redis:6379/0"
 address ledger_url "postgres://plumbline_ledger:$(cat "$dir/ledger_password")@postgres:5432/plumbline?sslmode=disable"
 chmod 644 "$dir"/*
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"plumbline/sources"
@@ -18,9 +20,21 @@ import (
 const (
 	// mostKnown is how many keys are remembered that look-ups found, and knownFor how
 	// long the API is taken to have them.
-	mostKnown = 8
+	mostKnown = 16
 	knownFor  = time.Hour
+	// mostTries bounds how many of them are asked for at once.
+	mostTries = 4
+	// mostUnbelieved is how many keys an API without a list must be asked for, and
+	// find none, before it is not believed though nothing speaks against it.
+	mostUnbelieved = 5
 )
+
+// memory is what earlier reads showed to be there. It outlives a run.
+type memory struct {
+	mu     sync.Mutex
+	known  []knownKey // a few that look-ups found, the latest last
+	filled time.Time  // when the list last had anything
+}
 
 // knownKey is a key that look-ups have found since some moment, the last time at another.
 type knownKey struct {
@@ -29,7 +43,7 @@ type knownKey struct {
 }
 
 // remember notes a key that the API has.
-func (p *dataset) remember(a asked) {
+func (p *memory) remember(a asked) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
@@ -40,12 +54,13 @@ func (p *dataset) remember(a asked) {
 		}
 	}
 	p.known = slices.DeleteFunc(p.known, func(k knownKey) bool { return k.id == a.id || now.Sub(k.at) > knownFor })
-	if p.known = append(p.known, k); len(p.known) > mostKnown {
-		p.known = p.known[1:]
+	if p.known = append(p.known, k); len(p.known) > mostKnown { // any of them, so that they stay spread over the dataset
+		at := rand.IntN(mostKnown)
+		p.known = slices.Delete(p.known, at, at+1)
 	}
 }
 
-func (p *dataset) remembered() []knownKey {
+func (p *memory) remembered() []knownKey {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known = slices.DeleteFunc(p.known, func(k knownKey) bool { return time.Since(k.at) > knownFor })
@@ -55,18 +70,21 @@ func (p *dataset) remembered() []knownKey {
 // believe returns an error unless the API can be taken at its word about what it
 // says is not there.
 func (s *source) believe(ctx context.Context, p *dataset, all []*found) error {
-	absent := false
+	absent := 0
 	for _, f := range all {
 		if f.alive {
 			return nil
 		}
-		absent = absent || len(f.absent) > 0
+		absent += len(f.absent)
 	}
-	if !absent {
+	if absent == 0 {
 		return nil
 	}
 	known := p.remembered()
-	for _, k := range slices.Backward(known) {
+	for i, k := range slices.Backward(known) {
+		if i < len(known)-mostTries {
+			break
+		}
 		if there, err := s.has(ctx, p, k.asked); there || err != nil {
 			return err
 		}
@@ -85,6 +103,8 @@ func (s *source) believe(ctx context.Context, p *dataset, all []*found) error {
 		return fmt.Errorf("%s: finds nothing, not even a record that the list has: is the path right?", p.lookedBy())
 	case len(known) > 0 && p.list == nil:
 		return fmt.Errorf("%s: finds nothing any more, not even what it found before", p.lookedBy())
+	case absent >= mostUnbelieved && p.list == nil:
+		return fmt.Errorf("%s: finds none of %d records and has found none so far: is the path right? without a list nobody can tell", p.lookedBy(), absent)
 	}
 	return nil
 }

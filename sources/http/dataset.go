@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
 	"plumbline/sources"
 	"plumbline/sources/jsonrecord"
@@ -22,9 +20,7 @@ type dataset struct {
 	reading  chan struct{} // held by whoever reads or replaces the snapshot
 	snapshot *snapshot     // of a list that look-ups read for want of get and batch
 
-	mu     sync.Mutex
-	known  []knownKey // found by look-ups, the latest last
-	filled time.Time  // when the list last had anything
+	*memory
 }
 
 type listing struct {
@@ -60,12 +56,35 @@ func (s *source) ready(d *sources.Dataset) (*dataset, error) {
 	if err != nil {
 		return nil, sources.Final(err)
 	}
+	remembered, _ := s.memories.LoadOrStore(made.identity(), &memory{})
+	made.memory, _ = remembered.(*memory)
 	if s.prepared.Add(1) >= mostDatasets {
 		s.datasets.Clear()
+		s.memories.Clear()
 		s.prepared.Store(0)
 	}
 	known, _ := s.datasets.LoadOrStore(d, made)
 	return known.(*dataset), nil
+}
+
+// identity is the same for datasets that are asked for the same records in the
+// same way, whichever of their fields: each run describes its datasets anew.
+func (p *dataset) identity() string {
+	e := p.Endpoint
+	words := []any{p.Key, p.Unwind}
+	for _, c := range p.Scope {
+		words = append(words, c.Field, c.Value.Kind(), c.Value.String())
+	}
+	if e.List != nil {
+		words = append(words, "list", *e.List)
+	}
+	if e.Get != nil {
+		words = append(words, "get", *e.Get)
+	}
+	if e.Batch != nil {
+		words = append(words, "batch", *e.Batch)
+	}
+	return fmt.Sprintf("%q", words)
 }
 
 func prepare(d *sources.Dataset) (*dataset, error) {

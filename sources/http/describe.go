@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"plumbline/sources"
 	"plumbline/sources/jsonrecord"
@@ -97,6 +98,9 @@ func (s *source) observe(ctx context.Context, p *dataset, desc *sources.Descript
 	if records == 0 {
 		return nil
 	}
+	p.mu.Lock()
+	p.filled = time.Now()
+	p.mu.Unlock()
 	for _, name := range whole.Fields {
 		kind, seen := kinds[name]
 		switch {

@@ -104,6 +104,11 @@ type lie struct {
 	order func(random *rand.Rand) func(n int) []int
 	// needs is the way of reading that the lie is about: list, get or batch; "" is any.
 	needs string
+	// begins is the first request that the lie may begin with.
+	begins int
+	// omits: the list says that it ends where it does not. What it leaves out may
+	// stay unseen, and what is found must be true all the same.
+	omits bool
 }
 
 // script is one service that lies.
@@ -250,11 +255,18 @@ func lies() []lie {
 				return at
 			}
 		}, needs: "list"},
-		{name: "an empty list now and then", tell: onList(instead(200, json, `{"data":[],"page":{"next":null}}`)), share: 0.3, needs: "list"},
+		{name: "an empty list now and then", tell: onList(func(s *script, w http.ResponseWriter, r *http.Request, _ *recorded) {
+			if r.URL.Query().Has("next") {
+				s.honest.ServeHTTP(w, r)
+				return
+			}
+			say(w, `{"data":[],"page":{"next":null}}`)
+		}), share: 0.3, needs: "list", begins: 2},
+		{name: "a list that ends early now and then", tell: onList(instead(200, json, `{"data":[],"page":{"next":null}}`)), share: 0.5, needs: "list and", begins: 2, omits: true},
 		{name: "a list that ends after its first page", tell: onList(func(s *script, w http.ResponseWriter, _ *http.Request, h *recorded) {
 			at, _, _ := strings.Cut(h.body.String(), `"page"`)
 			say(w, at+`"page":{"next":""}}`)
-		}), share: 1, needs: "list and"},
+		}), share: 1, needs: "list and", omits: true},
 		{name: "a next page somewhere else", tell: onList(changed(func(body string) string {
 			return strings.Replace(body, `"next":`, `"next":"http://192.0.2.1/members","was":`, 1)
 		})), share: 1, needs: "list"},

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -53,8 +54,12 @@ func (s *source) Lookup(ctx context.Context, d *sources.Dataset, keys []sources.
 	}
 	chunks := s.chunks(p, distinct(keys))
 	var page sources.Page
-	for at.chunk < len(chunks) {
+	for begun := at.chunk; at.chunk < len(chunks); {
 		parts, err := s.readChunks(ctx, p, chunks[at.chunk:], at, limit.Records-len(page.Records))
+		if err != nil && at.chunk > begun && ctx.Err() == nil {
+			page.Next = at.position() // what came before is whole, and need not be asked for again
+			return page, nil
+		}
 		if err != nil {
 			return sources.Page{}, err
 		}
@@ -112,17 +117,18 @@ type held struct {
 	print   int64
 }
 
-// readChunks reads the next few chunks at once, as many as the page may need.
+// readChunks reads the next few chunks at once, as many as the page may need. Where
+// one fails, those before it stand: a service that now and then says 429 would else
+// never get through a page of many requests.
 func (s *source) readChunks(ctx context.Context, p *dataset, chunks []chunk, at lookupPlace, room int) ([]*held, error) {
 	if kept, ok := s.held.find(at.held); ok && at.offset > 0 && kept.of == p && kept.first == chunks[0].keys[0].id && kept.print == at.print {
 		return []*held{kept}, nil
 	}
 	n, keys := 0, 0
-	for n < len(chunks) && n < 8*cap(s.slots) && (n == 0 || keys < room) {
+	for n < len(chunks) && n < 2*cap(s.slots) && (n == 0 || keys < room) {
 		keys += len(chunks[n].keys)
 		n++
 	}
-	parts := make([]*held, n)
 	all := make([]*found, n)
 	group, bounded := errgroup.WithContext(ctx)
 	group.SetLimit(cap(s.slots))
@@ -137,11 +143,14 @@ func (s *source) readChunks(ctx context.Context, p *dataset, chunks []chunk, at 
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, err
+		if all = all[:max(0, slices.Index(all, nil))]; len(all) == 0 {
+			return nil, err
+		}
 	}
 	if err := s.believe(ctx, p, all); err != nil {
 		return nil, err
 	}
+	parts := make([]*held, len(all))
 	for i, f := range all {
 		parts[i] = &held{of: p, first: chunks[i].keys[0].id, records: f.records, print: printOf(f.records)}
 	}

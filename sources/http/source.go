@@ -34,6 +34,7 @@ type source struct {
 	held     *shelf[*held]
 	tours    *shelf[*tourOf]
 	datasets sync.Map // *sources.Dataset → *dataset
+	memories sync.Map // a dataset's identity → *memory
 	prepared atomic.Int32
 }
 

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -155,9 +156,11 @@ func (c *stored) float(v sources.Value) (string, error) {
 		return "", errOutOfRange
 	}
 	if c.scale >= 0 { // float(7,2) keeps so many digits after the point
-		return strconv.FormatFloat(f, 'f', int(c.scale), 64), nil
+		if f, err = strconv.ParseFloat(strconv.FormatFloat(f, 'f', int(c.scale), bits), bits); err != nil {
+			return "", errOutOfRange
+		}
 	}
-	return strconv.FormatFloat(f, 'g', -1, 64), nil // of 32 bits, the digits of just that number
+	return strconv.FormatFloat(f, 'g', -1, 64), nil // of 32 bits too: the digits of just that number
 }
 
 // moment writes a date, a time of no zone, or an instant in UTC, with all its
@@ -289,6 +292,16 @@ func jsonText(v sources.Value) (string, error) {
 	case sources.KindAbsent, sources.KindNull:
 		return "null", nil
 	}
-	text, err := sources.Text(v.String()).MarshalJSON()
-	return string(text), err
+	return quotedJSON(v.String())
+}
+
+// quotedJSON writes a text as JSON, its characters as they are.
+func quotedJSON(text string) (string, error) {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(text); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(out.String(), "\n"), nil
 }

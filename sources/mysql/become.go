@@ -212,11 +212,11 @@ func anew(c *stored, v sources.Value) (setting, error) {
 func inside(document, path string, v sources.Value) (string, error) {
 	at := "$"
 	for _, name := range strings.Split(path, ".") {
-		quoted, err := sources.Text(name).MarshalJSON()
+		quoted, err := quotedJSON(name)
 		if err != nil {
 			return "", err
 		}
-		at += "." + string(quoted)
+		at += "." + quoted
 	}
 	if v.IsAbsent() {
 		return fmt.Sprintf("JSON_REMOVE(%s, %s)", document, hexText(at)), nil

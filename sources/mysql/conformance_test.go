@@ -125,6 +125,9 @@ func load(t testing.TB, d *database, table sourcetest.Table, collation string) s
 		}
 		d.exec(fmt.Sprintf("CREATE %s INDEX by_key ON %s (%s)", unique, ident(table.Name), strings.Join(by, ", ")))
 	}
+	if table.AlsoIndexed != "" {
+		d.exec(fmt.Sprintf("CREATE INDEX also ON %s (%s)", ident(table.Name), ident(table.AlsoIndexed)))
+	}
 	out := sources.Dataset{Name: table.Name, Key: table.Key, ID: table.ID}
 	for _, c := range table.Columns {
 		if !slices.Contains(table.Key, c.Name) && !slices.Contains(table.ID, c.Name) {

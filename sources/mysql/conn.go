@@ -107,6 +107,7 @@ type statement struct {
 	flags   int       // columns behind them that are 0 or 1
 	sized   bool      // the last column is how many bytes of the record were left unread for their size
 	layout  *string   // what the columns are on the wire; filled by the first, and asked of all others
+	raw     bool      // its bytes are to be compared: each value is asked whether it has a canonical form
 	keep    int       // columns to keep of a record too large to read
 
 	expect   int // about how many rows will come; 0 when few

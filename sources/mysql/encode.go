@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"math"
 	"time"
-
 )
 
 // epochDays and epochSeconds are where PostgreSQL's dates and times begin, 2000-01-01.
@@ -240,4 +239,3 @@ func digitsOf(text []byte) (n int64, ok bool) {
 	}
 	return n, len(text) > 0
 }
-

@@ -51,19 +51,19 @@ func (s *source) look(ctx context.Context, p *plan, key, id sources.Key, how sou
 
 // settled looks at a record once it has its lock, in a session that ends with that.
 func (s *source) settled(ctx context.Context, p *plan, key, id sources.Key, imaged []*stored) (*looked, error) {
-	c, err := s.pool.acquire(ctx)
+	if s.writers == nil {
+		return nil, sources.Final(fmt.Errorf("look for what is settled: %w", errNotWritable))
+	}
+	c, err := s.writers.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.pool.release(c)
-	defer func() { c.broken = true }() // with its settings and its lock
-	for _, statement := range []string{
-		fmt.Sprintf("SET SESSION innodb_lock_wait_timeout = %d, SESSION wait_timeout = %d", int(settleTimeout.Seconds()), int(writeIdle.Seconds())),
-		"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION READ WRITE",
-	} {
-		if err := c.exec(ctx, statement); err != nil {
-			return nil, fmt.Errorf("begin to look: %w", err)
-		}
+	w := &writing{pool: s.writers, conn: c}
+	defer w.end()
+	err = c.exec(ctx, fmt.Sprintf("SET SESSION innodb_lock_wait_timeout = %d, SESSION wait_timeout = %d; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION READ WRITE",
+		int(settleTimeout.Seconds()), int(writeIdle.Seconds())))
+	if err != nil {
+		return nil, fmt.Errorf("begin to look: %w", err)
 	}
 	return c.lookAt(ctx, p, key, id, imaged, true)
 }

@@ -1,6 +1,8 @@
 package mysql
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"net/url"
 	"testing"
@@ -28,4 +30,23 @@ func (d *database) reader() *url.Userinfo {
 	d.t.Cleanup(func() { d.exec(fmt.Sprintf("DROP USER '%s'@'%%'", name)) })
 	d.exec(fmt.Sprintf("GRANT SELECT, EXECUTE ON %s.* TO '%s'@'%%'", ident(d.name), name))
 	return url.UserPassword(name, password)
+}
+
+// zeros is a connection on which dates may be zero.
+func (d *database) zeros() (c *sql.Conn, done func()) {
+	d.t.Helper()
+	c, err := d.sql.Conn(context.Background())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, mode := range []string{"SET sql_mode = 'STRICT_ALL_TABLES,ALLOW_INVALID_DATES'", "SET NAMES utf8mb4"} {
+		if _, err := c.ExecContext(context.Background(), mode); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	return c, func() {
+		if err := c.Close(); err != nil {
+			d.t.Error(err)
+		}
+	}
 }

@@ -27,7 +27,8 @@ func (r *result) take(values []driver.Value, st *statement) error {
 		} else {
 			var plain bool
 			r.data, plain, ok = st.columns[i].form.append(r.data, v)
-			r.odd = r.odd || !plain
+			proves := st.columns[i].form.proves
+			r.odd = r.odd || !plain || st.raw && proves != nil && !proves(r.data[at+4:])
 		}
 		if !ok {
 			return errChanged

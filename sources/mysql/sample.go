@@ -137,23 +137,24 @@ func (s *source) hashed(ctx context.Context, p *plan, q sources.SampleRequest) (
 	return keys, nil
 }
 
-// keys runs a statement that selects the key and returns the distinct ones that
-// have a canonical form.
+// keys runs a statement that selects the key and returns the distinct ones.
 func (s *source) keys(ctx context.Context, p *plan, st *statement) ([]sources.Key, error) {
 	res, err := s.run(ctx, st)
 	if err != nil {
 		return nil, err
 	}
-	records, err := p.decoder(true).records(res)
-	if err != nil {
-		return nil, err
-	}
 	var keys []sources.Key
-	seen := make(map[string]bool, len(records))
-	for _, r := range records {
-		if encoded := canonical(r.Key); r.Unreadable == "" && r.Key.Whole() && !seen[encoded] {
+	d, seen, start := p.decoder(true), make(map[string]bool, len(res.ends)), 0
+	for _, end := range res.ends {
+		position, err := d.position(res.data[start:end])
+		start = end
+		if err != nil {
+			return nil, err
+		}
+		key := sources.Key(position)
+		if encoded := canonical(key); key.Whole() && !seen[encoded] {
 			seen[encoded] = true
-			keys = append(keys, r.Key)
+			keys = append(keys, key)
 		}
 	}
 	return keys, nil

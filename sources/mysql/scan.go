@@ -106,6 +106,7 @@ func (g *gathered) left() sources.Limit {
 
 // read adds what a query finds, within what is left of the limit.
 func (g *gathered) read(ctx context.Context, s *source, q query, ties bool) error {
+	q.raw = g.raw
 	res, more, err := s.fetch(ctx, g.plan, q, g.left(), ties)
 	if err != nil {
 		return err

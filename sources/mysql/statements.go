@@ -154,6 +154,7 @@ type query struct {
 	conditions []string
 	err        error
 	keysOnly   bool
+	raw        bool   // as statement.raw
 	index      string // that the server is to use; "" leaves it the choice
 }
 
@@ -162,7 +163,7 @@ func (p *plan) compose(q query, records int) (*statement, error) {
 	if q.err != nil {
 		return nil, q.err
 	}
-	st := &statement{expect: records, reserve: p.reserve(records, q.keysOnly)}
+	st := &statement{raw: q.raw, expect: records, reserve: p.reserve(records, q.keysOnly)}
 	st.text = fmt.Sprintf("SELECT %s FROM %s%s LIMIT %d", p.list(st, q.keysOnly), p.source(q), p.orderBy(), records)
 	return st, nil
 }

@@ -207,9 +207,9 @@ const (
 
 func (c *stored) spelling() spelling {
 	switch c.base {
-	case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "numeric", "double", "real", "year", "date", "datetime", "timestamp", "time":
+	case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "numeric", "year", "date", "datetime", "timestamp", "time":
 		return spellPlain
-	case "float":
+	case "float", "double", "real":
 		return spellFloat
 	case "bit":
 		return spellBits
@@ -229,6 +229,9 @@ func (c *stored) spelling() spelling {
 // exactly for equal contents.
 func (c *stored) output() string {
 	name := ident(c.name)
+	if c.base == "year" || strings.Contains(c.declared, "zerofill") {
+		name += " + 0" // the number, without the zeros it is shown with
+	}
 	switch c.spelling() {
 	case spellFloat:
 		name = "CAST(" + name + " AS DOUBLE)"
@@ -245,6 +248,9 @@ func (c *stored) output() string {
 // holding is an expression of a place for a spelling: assigned to the column, it
 // makes it hold just that.
 func (c *stored) holding(place string) string {
+	if c.base == "year" { // for which the text 0 is the year 2000
+		return "CAST(CONVERT(" + place + " USING utf8mb4) AS UNSIGNED)"
+	}
 	switch c.spelling() {
 	case spellText:
 		return "CONVERT(" + place + " USING " + c.charset + ")"

@@ -148,6 +148,9 @@ type columnForm struct {
 	// canonical form, ok where it is none of the type.
 	append func(b []byte, v any) (out []byte, plain, ok bool)
 	decode func(raw []byte) (sources.Value, error)
+	// proves says whether raw bytes have a canonical form where append does not
+	// look; nil where they always have.
+	proves func(raw []byte) bool
 }
 
 // formOf chooses the form of a type.
@@ -156,40 +159,46 @@ func formOf(t *dataType) columnForm {
 	case familyInt:
 		return intForm(t)
 	case familyBit:
-		return columnForm{"bit", appendBit, decodeUnsigned}
+		return columnForm{raw: "bit", append: appendBit, decode: decodeUnsigned}
 	case familyDecimal:
-		return columnForm{"numeric", appendNumeric, decodeNumeric}
+		return columnForm{raw: "numeric", append: appendNumeric, decode: decodeNumeric}
 	case familyFloat:
 		if t.name == "float" {
-			return columnForm{"float4", appendFloat4, decodeFloat4}
+			return columnForm{raw: "float4", append: appendFloat4, decode: decodeFloat4}
 		}
-		return columnForm{"float8", appendFloat8, decodeFloat8}
+		return columnForm{raw: "float8", append: appendFloat8, decode: decodeFloat8}
 	case familyBytes, familyShape:
-		return columnForm{"bytea", appendText, decodeBytes}
+		return columnForm{raw: "bytea", append: appendText, decode: decodeBytes}
 	case familyDate:
-		return columnForm{"date", appendDate, decodeDate}
+		return columnForm{raw: "date", append: appendDate, decode: decodeDate}
 	case familyDatetime:
-		return columnForm{"timestamp", appendTime, decodeTime(t.digits, true)}
+		return columnForm{raw: "timestamp", append: appendTime, decode: decodeTime(t.digits, true)}
 	case familyInstant:
-		return columnForm{"timestamptz", appendTime, decodeTime(t.digits, false)}
+		return columnForm{raw: "timestamptz", append: appendTime, decode: decodeTime(t.digits, false)}
 	case familyClock:
-		return columnForm{"span", appendClock, decodeClock}
+		return columnForm{raw: "span", append: appendClock, decode: decodeClock}
 	case familyUUID:
-		return columnForm{"uuid", appendUUID, decodeUUID}
+		return columnForm{raw: "uuid", append: appendUUID, decode: decodeUUID}
 	case familyJSON:
-		return columnForm{"", appendText, sources.ParseJSON} // equal texts may both hold a name twice, which is no value
+		return columnForm{raw: "json text", append: appendText, decode: sources.ParseJSON, proves: isJSON}
 	}
-	return columnForm{"text UTF8", appendText, decodeText}
+	return columnForm{raw: "text UTF8", append: appendText, decode: decodeText}
+}
+
+// isJSON: equal texts may both hold a name twice, which is no value.
+func isJSON(raw []byte) bool {
+	_, err := sources.ParseJSON(raw)
+	return err == nil
 }
 
 func intForm(t *dataType) columnForm {
 	switch {
 	case t.bytes <= 2 && !(t.unsigned && t.bytes == 2 && t.name != "year"):
-		return columnForm{"int2", appendInt(2), decodeInt}
+		return columnForm{raw: "int2", append: appendInt(2), decode: decodeInt}
 	case t.bytes <= 3, t.bytes == 4 && !t.unsigned:
-		return columnForm{"int4", appendInt(4), decodeInt}
+		return columnForm{raw: "int4", append: appendInt(4), decode: decodeInt}
 	case t.unsigned && t.bytes == 8:
-		return columnForm{"uint8", appendInt(8), decodeUnsigned}
+		return columnForm{raw: "uint8", append: appendInt(8), decode: decodeUnsigned}
 	}
-	return columnForm{"int8", appendInt(8), decodeInt}
+	return columnForm{raw: "int8", append: appendInt(8), decode: decodeInt}
 }

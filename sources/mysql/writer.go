@@ -166,11 +166,10 @@ func (s *source) beginWriting(ctx context.Context, kind sources.ChangeKind) (*wr
 	if connection.mariadb {
 		settings += fmt.Sprintf(", SESSION max_statement_time = %d", int(writeStatement.Seconds()))
 	}
-	for _, statement := range []string{settings, "SET TRANSACTION ISOLATION LEVEL " + isolation, "START TRANSACTION READ WRITE"} {
-		if err := connection.exec(ctx, statement); err != nil {
-			w.end()
-			return nil, fmt.Errorf("begin to write: %w", err)
-		}
+	err = connection.exec(ctx, settings+"; SET TRANSACTION ISOLATION LEVEL "+isolation+"; START TRANSACTION READ WRITE")
+	if err != nil {
+		w.end()
+		return nil, fmt.Errorf("begin to write: %w", err)
 	}
 	return w, nil
 }

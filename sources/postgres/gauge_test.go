@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -107,5 +108,50 @@ func TestLoadIsReadFromWhatTheServerSays(t *testing.T) {
 	}
 	if _, err := loadOf([]string{"many", "0", "f", "", "0"}); err == nil {
 		t.Error("a number that is none was read")
+	}
+}
+
+// hung reads a statement that hangs, and returns how long after it began it was
+// gone from the server.
+func hung(t *testing.T, d *database, limit time.Duration) time.Duration {
+	t.Helper()
+	src := d.openWith(sources.Options{StatementTimeout: limit})
+	reader := sources.NewReader("shop", src, sources.Limits{Statement: limit, Attempts: 1}, nil)
+	var running, began = 0, time.Now()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- reader.Lookup(t.Context(), asleep(), []sources.Key{{sources.Int(1)}}, func(*sources.Page) error { return nil })
+	}()
+	err := <-ended
+	if sources.FailureOf(err) != sources.FailureTimeout {
+		t.Errorf("the read ended with %v", err)
+	}
+	for {
+		if err := d.conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND application_name = 'plumbline' AND state = 'active' AND datname = current_database()").Scan(&running); err != nil {
+			t.Fatal(err)
+		}
+		if running == 0 {
+			return time.Since(began)
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatal("the statement still runs after a minute")
+		}
+	}
+}
+
+func TestAHungStatementIsCancelledOnTheServer(t *testing.T) {
+	d := newDatabase(t, "")
+	t.Logf("gone %s after it began", hung(t, d, time.Second))
+}
+
+func TestSoakAHungStatementIsCancelledInTime(t *testing.T) {
+	if os.Getenv("PLUMBLINE_SOAK") == "" {
+		return // make soak runs it
+	}
+	d := newDatabase(t, "")
+	for range 10 {
+		if took := hung(t, d, 2*time.Second); took > 4*time.Second {
+			t.Errorf("a statement that may take 2 s was gone after %s", took)
+		}
 	}
 }

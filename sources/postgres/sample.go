@@ -140,27 +140,34 @@ func (s *source) hashed(ctx context.Context, p *plan, q sources.SampleRequest, e
 	}
 }
 
+// hashName is the name of a key's hash, which is no column's.
+const hashName = `"plumbline: hash of the key"`
+
 func (p *plan) hashStatement(q sources.SampleRequest, share float64) (*statement, error) {
 	b := &builder{}
 	st := &statement{expect: q.Keys}
 	list := p.keyList(st)
 	hash := b.arg(param{text: strconv.FormatInt(int64(q.Seed), 10), typ: oidInt8})
 	for _, c := range p.scanBy {
-		text := ident(c.name) + "::text"
-		if !known(c.typ) {
-			text = outputOf(ident(c.name))
+		switch {
+		case c.typ.oid == oidUUID:
+			hash = fmt.Sprintf("uuid_hash_extended(%s, %s)", ident(c.name), hash)
+		case !known(c.typ):
+			hash = fmt.Sprintf(`hashtextextended(%s COLLATE "C", %s)`, outputOf(ident(c.name)), hash)
+		default:
+			hash = fmt.Sprintf(`hashtextextended(%s::text COLLATE "C", %s)`, ident(c.name), hash)
 		}
-		hash = fmt.Sprintf(`hashtextextended(%s COLLATE "C", %s)`, text, hash)
 	}
 	from := p.from + p.inScope(b)
 	if !p.unique {
 		within := ""
 		if share < 1 {
 			most := math.MinInt64 + int64(uint64(share*(1<<63))<<1)
-			within = " WHERE hash < " + b.arg(param{text: strconv.FormatInt(most, 10), typ: oidInt8})
+			within = " WHERE " + hashName + " < " + b.arg(param{text: strconv.FormatInt(most, 10), typ: oidInt8})
 		}
-		from = fmt.Sprintf("(SELECT DISTINCT %s, hash FROM (SELECT %s, %s AS hash FROM %s OFFSET 0) AS hashed%s) AS keys", list, list, hash, from, within)
-		hash = "hash"
+		from = fmt.Sprintf("(SELECT DISTINCT %s, %s FROM (SELECT %s, %s AS %s FROM %s OFFSET 0) AS hashed%s) AS keys",
+			list, hashName, list, hash, hashName, from, within)
+		hash = hashName
 	}
 	st.text, st.params = fmt.Sprintf("SELECT %s FROM %s ORDER BY %s LIMIT %d", list, from, hash, q.Keys), b.params
 	return st, b.err

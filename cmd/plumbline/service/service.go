@@ -59,6 +59,7 @@ type Service struct {
 	events  *web.Events
 	prober  *web.Prober
 	metrics *web.Metrics
+	waits   *waitLog
 	desk    *auditor.Desk
 	// entrance is what is to be said of where it listens.
 	entrance entrance
@@ -90,7 +91,7 @@ type inForce struct {
 // alone. What was opened is closed again where it fails, the listener too.
 func Start(ctx context.Context, o Options) (*Service, error) {
 	s := &Service{o: o, events: web.NewEvents(), metrics: web.NewMetrics(o.Version),
-		entrance: entrance{pages: o.Listener}, failed: make(chan error, 1)}
+		waits: &waitLog{log: o.Log}, entrance: entrance{pages: o.Listener}, failed: make(chan error, 1)}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.entrance.close(), s.release())
 	}
@@ -240,6 +241,7 @@ func (s *Service) Failed() <-chan error { return s.failed }
 func (s *Service) waited(w sources.Wait) {
 	s.prober.Waited(w)
 	s.metrics.Waited(w)
+	s.waits.waited(w)
 }
 
 func (s *Service) allReaders() map[string]*sources.Reader { return s.readers.Load().All() }

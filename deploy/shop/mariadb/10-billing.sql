@@ -1,4 +1,4 @@
--- Billing's copy of the customers.
+-- Billing's copy of the customers: one moved without billing being told, and one never came.
 CREATE TABLE customers (id INT PRIMARY KEY, name VARCHAR(200) NOT NULL, email VARCHAR(200) NOT NULL, city VARCHAR(100) NOT NULL);
 INSERT INTO customers (id, name, email, city) VALUES
   (1, 'Ada Example', 'ada@example.com', 'Oslo'),
@@ -14,13 +14,12 @@ INSERT INTO customers (id, name, email, city) VALUES
   (11, 'Kim Example', 'kim@example.com', 'Riga'),
   (12, 'Lea Example', 'lea@example.com', 'Bergen'),
   (13, 'Mo Example', 'mo@example.com', 'Oslo'),
-  (14, 'Nia Example', 'nia@example.com', 'Turku'),
+  (14, 'Nia Example', 'nia@example.com', 'Oslo'),
   (15, 'Oda Example', 'oda@example.com', 'Aarhus'),
   (16, 'Per Example', 'per@example.com', 'Malmö'),
   (17, 'Quy Example', 'quy@example.com', 'Riga'),
   (18, 'Ros Example', 'ros@example.com', 'Bergen'),
   (19, 'Sol Example', 'sol@example.com', 'Oslo'),
   (20, 'Tor Example', 'tor@example.com', 'Turku'),
-  (21, 'Una Example', 'una@example.com', 'Aarhus'),
   (22, 'Vic Example', 'vic@example.com', 'Malmö'),
   (23, 'Wim Example', 'wim@example.com', 'Riga');
