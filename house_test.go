@@ -80,7 +80,7 @@ func outwards(file, room, imported string) string {
 }
 
 func isAdapter(target string) bool {
-	return slices.Contains([]string{"sources/postgres", "sources/mongodb", "sources/sqlite", "sources/memory", "sources/http"}, target)
+	return slices.Contains([]string{"sources/postgres", "sources/mongodb", "sources/sqlite", "sources/memory", "sources/http", "sources/mysql", "sources/redis"}, target)
 }
 
 func isSender(target string) bool {

@@ -29,7 +29,7 @@ func TestSoakAStalledSourceDelaysNobody(t *testing.T) {
 	const (
 		others, stalled = 100, 10
 		pairs           = 5
-		length          = 6 * time.Second
+		length          = 30 * time.Second
 	)
 	limits := sources.Limits{PageRecords: 50, Statement: 5 * time.Second}
 	s := newStreet(others, 200, limits, 0)

@@ -79,7 +79,7 @@ func begin(t *testing.T, a *auditor.Auditor, check string) *ledger.Run {
 	return runs[0]
 }
 
-func TestAStalledSourceLeavesWorkersToOthers(t *testing.T) {
+func TestAStalledSourceDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	s := newStreet(3, 200, sources.Limits{PageRecords: 10}, 0)
 	for i := range 8 {

@@ -56,7 +56,7 @@ func (r *mysqlReplica) exec(ctx context.Context, statement string) error {
 
 func (r *mysqlReplica) load(ctx context.Context, all []product) error {
 	for _, statement := range []string{"CREATE DATABASE " + benchDatabase(), "USE " + benchDatabase(),
-		`CREATE TABLE products (id bigint PRIMARY KEY, sku binary(16), name varchar(200) CHARACTER SET utf8mb4, price decimal(12,2), stock int, updated_at timestamp(6) NULL)`} {
+		`CREATE TABLE products (id bigint PRIMARY KEY, sku uuid, name varchar(200) CHARACTER SET utf8mb4, price decimal(12,2), stock int, updated_at timestamp(6) NULL)`} {
 		if err := r.exec(ctx, statement); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (r *mysqlReplica) load(ctx context.Context, all []product) error {
 	for some := range slices.Chunk(all, 1000) {
 		rows := make([]string, len(some))
 		for i, p := range some {
-			rows[i] = fmt.Sprintf("(%d, x'%x', '%s', %d.%02d, %d, '%s')", p.id, p.sku, p.name, p.cents/100, p.cents%100, p.stock, p.at.UTC().Format("2006-01-02 15:04:05.000000"))
+			rows[i] = fmt.Sprintf("(%d, '%x', '%s', %d.%02d, %d, '%s')", p.id, p.sku, p.name, p.cents/100, p.cents%100, p.stock, p.at.UTC().Format("2006-01-02 15:04:05.000000"))
 		}
 		if err := r.exec(ctx, "INSERT INTO products VALUES "+strings.Join(rows, ", ")); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (r *mysqlReplica) drain(ctx context.Context) (n int, err error) {
 
 func (r *mysqlReplica) config() (source, side, fields string) {
 	return fmt.Sprintf("{kind: mysql, url: %q}", r.url), "{source: replica, dataset: products, key: [id]}",
-		"[{owner: sku, replica: {field: sku, as: uuid}}, name, price, stock, updated_at]"
+		"[sku, name, price, stock, updated_at]"
 }
 
 func (r *mysqlReplica) close(ctx context.Context) error {

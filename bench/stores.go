@@ -53,6 +53,12 @@ func (s *shop) pair(ctx context.Context, name string, r replica) error {
 	if err := s.load(ctx, records, nothing); err != nil {
 		return err
 	}
+	// MariaDB takes no uuid of another kind than those of the standard.
+	for _, statement := range []string{"UPDATE products SET sku = gen_random_uuid()", "VACUUM FULL ANALYZE products"} {
+		if err := s.execOwner(ctx, statement); err != nil {
+			return err
+		}
+	}
 	all, err := products(ctx, s.urls[0], records/drifted)
 	if err != nil {
 		return err
@@ -86,6 +92,15 @@ func (s *shop) pair(ctx context.Context, name string, r replica) error {
 	fmt.Printf("figure: stores, PostgreSQL and %s, %d records a side, %d differ: bare drains at once %.2f s, plumbline %.2f s, ratio %.2f (medians of %d; %.2f to %.2f)\n",
 		name, records, drifted, median(drains), median(runs), median(ratios), rounds, slices.Min(ratios), slices.Max(ratios))
 	return nil
+}
+
+func (s *shop) execOwner(ctx context.Context, statement string) error {
+	conn, err := pgx.Connect(ctx, s.urls[0])
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
 }
 
 const storesConfig = `

@@ -112,8 +112,14 @@ func (e *edge) doubtEmptyOwner(ctx context.Context) error {
 		return nil
 	}
 	empty, err := e.ownerEmpty(ctx)
-	if err != nil || !empty {
-		return err
+	reason := e.emptyReason()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil: // whether it lost everything nobody can tell
+		reason = err.Error()
+	case !empty:
+		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -121,7 +127,7 @@ func (e *edge) doubtEmptyOwner(ctx context.Context) error {
 	e.run.Counts.Extra, e.run.Counts.Equal = 0, e.run.Counts.Equal-e.gone
 	e.run.Counts.RandomReplicaKeys, e.run.Counts.RandomExtras = e.run.Counts.RandomReplicaKeys-e.run.Counts.RandomExtras, 0
 	e.run.Differences = slices.DeleteFunc(e.run.Differences, func(d Difference) bool { return d.Kind == Extra })
-	e.run.Reasons[e.emptyReason()]++
+	e.run.Reasons[reason]++
 	return nil
 }
 

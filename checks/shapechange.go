@@ -16,7 +16,7 @@ func (c *Comparison) changesWithin(role Role, title string, was *Shape, is *sour
 	d := differing{role: role, title: title, dataset: c.dataset(role), was: &was.Schema, is: is}
 	d.fields(func(_ string, before, after sources.SchemaField) bool { return !wider(before.Declared, after.Declared) })
 	d.constraints(true)
-	if d.breaks() || d.was.Identity == d.is.Identity {
+	if len(d.changes) > 0 || d.was.Identity == d.is.Identity { // what alters a table may write it anew
 		return d.changes
 	}
 	d.add(SchemaChange{Kind: DatasetReplaced, Breaks: true})

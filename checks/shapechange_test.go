@@ -66,7 +66,7 @@ func TestChangesWithinARun(t *testing.T) {
 		{"id integer, price text", "id bigint, price text", "! id is now bigint in s.o, was integer"},
 		{"id bigint, note text, price text", "id bigint, note integer, price text", "note is now integer in s.o, was text"},
 		{"id bigint, note text, price text", "id bigint, price text", "note was dropped from s.o"},
-		{"id bigint, price text; PK; 1", "id bigint, price text; PK, INDEX x; 1", "INDEX x is new in s.o"},
+		{"id bigint, price text; PK; 1", "id bigint, price text; PK, INDEX x; 2", "INDEX x is new in s.o"},
 		{"id bigint, price text; PK; 1", "id bigint, price text; ; 1", "! PK is gone from s.o"},
 		{"id bigint, price text; PK; 1", "id bigint, price text; PK; 2", "! s.o was emptied, written anew or replaced by another"},
 		{"id bigint, price text; PK; 1", "id bigint; PK; 2", "! price was dropped from s.o"},

@@ -132,6 +132,9 @@ func (e *edge) ask(ctx context.Context) ([]SchemaChange, error) {
 			}
 			if err == nil {
 				found[i] = e.comparison.changesWithin(s.role, s.title(), &s.shape, &schema)
+				if len(found[i]) > 0 && broken(found[i]) == nil {
+					s.shape.Schema = schema // what is known is not told again, and hides nothing that comes
+				}
 			}
 			return err
 		})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -30,7 +31,7 @@ import (
 func TestExamplesOnRealStores(t *testing.T) {
 	t.Parallel()
 	examples, err := filepath.Glob("examples/*.yaml")
-	if err != nil || len(examples) != 5 {
+	if err != nil || len(examples) != 6 {
 		t.Fatal(len(examples), "examples", err)
 	}
 	for _, path := range examples {
@@ -116,6 +117,34 @@ func makeStore(t *testing.T, kind, base string) string {
 				_, err := client.Database(name).Collection(collection).InsertOne(ctx, d)
 				must(t, err)
 			}
+		}
+		return server.String()
+	case "redis":
+		server := testServer(t, "PLUMBLINE_TEST_REDIS_URL")
+		var client *redis.Client
+		for database := 1; client == nil; database++ { // the first that nobody uses
+			server.Path = fmt.Sprintf("/%d", database)
+			o, err := redis.ParseURL(server.String())
+			must(t, err)
+			c := redis.NewClient(o)
+			mine, err := c.SetNX(ctx, "used by", name, 0).Result()
+			must(t, err)
+			if mine {
+				client = c
+			} else {
+				must(t, c.Close())
+			}
+		}
+		t.Cleanup(func() {
+			must(t, client.FlushDB(ctx).Err())
+			must(t, client.Close())
+		})
+		text, err := os.ReadFile(base + ".redis.json")
+		must(t, err)
+		values := map[string]json.RawMessage{}
+		must(t, json.Unmarshal(text, &values))
+		for key, value := range values {
+			must(t, client.Set(ctx, key, string(value), 0).Err())
 		}
 		return server.String()
 	case "sqlite":

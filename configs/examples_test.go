@@ -22,10 +22,10 @@ func anyAddress(name string) (string, bool) {
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	examples, err := filepath.Glob("examples/*.yaml")
-	if err != nil || len(examples) != 5 {
+	if err != nil || len(examples) != 6 {
 		t.Fatal(len(examples), "examples", err)
 	}
-	endings := map[string]string{"postgres": ".postgres.sql", "sqlite": ".sqlite.sql", "mongodb": ".mongodb.json"}
+	endings := map[string]string{"postgres": ".postgres.sql", "sqlite": ".sqlite.sql", "mongodb": ".mongodb.json", "redis": ".redis.json"}
 	for _, path := range examples {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()

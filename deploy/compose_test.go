@@ -222,7 +222,7 @@ func TestConfigurationFitsTheComposition(t *testing.T) {
 	if !strings.HasPrefix(config.Ledger.Reveal(), "postgres://plumbline_ledger:") {
 		t.Error("the ledger is not in PostgreSQL")
 	}
-	if len(config.Checks) != 3 || len(config.Schedules) != 3 {
+	if len(config.Checks) != 5 || len(config.Schedules) != 5 {
 		t.Errorf("it has %d checks and %d schedules", len(config.Checks), len(config.Schedules))
 	}
 	_, port, err := net.SplitHostPort(config.Server.Listen)

@@ -77,7 +77,7 @@ func serve(t *testing.T, program, secrets, token string) *process {
 	// Whatever it says on the way, one line says where it serves.
 	lines := bufio.NewScanner(out)
 	for p.address == "" && lines.Scan() {
-		if _, address, found := strings.Cut(lines.Text(), "plumbline serves 3 checks on "); found {
+		if _, address, found := strings.Cut(lines.Text(), "plumbline serves 5 checks on "); found {
 			p.address = address
 		}
 	}

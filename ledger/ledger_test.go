@@ -40,6 +40,8 @@ func promises() []promise {
 		{"suspects belong to all runs that meet them", suspectsBelongToAllRunsThatMeetThem},
 		{"suspects met while they are judged are judged again", suspectsMetWhileJudgedAreJudgedAgain},
 		{"renewed suspects wait again", renewedSuspectsWaitAgain},
+		{"random keys count where they were drawn", randomKeysCountWhereTheyWereDrawn},
+		{"drawn keys are kept", drawnKeysAreKept},
 		{"followed suspects", followedSuspects},
 		{"a key that is there after all", aKeyThatIsThereAfterAll},
 		{"records held twice", recordsHeldTwice},

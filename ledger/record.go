@@ -165,11 +165,5 @@ func differenceOf(after, before checks.Counts) checks.Counts {
 	after.RandomReplicaKeys -= before.RandomReplicaKeys
 	after.RandomExtras -= before.RandomExtras
 	after.RandomReplicaGone -= before.RandomReplicaGone
-	after.RandomKeys -= before.RandomKeys
-	after.RandomDrift -= before.RandomDrift
-	after.RandomGone -= before.RandomGone
-	after.RandomReplicaKeys -= before.RandomReplicaKeys
-	after.RandomExtras -= before.RandomExtras
-	after.RandomReplicaGone -= before.RandomReplicaGone
 	return after
 }

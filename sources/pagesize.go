@@ -1,6 +1,9 @@
 package sources
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 const (
 	pageBytes        = 4 << 20
@@ -46,4 +49,43 @@ func (s *sizer) shrink() {
 	if !s.fixed {
 		s.records = max(1, s.records/4)
 	}
+}
+
+// sizes remember how large the pages of a dataset had become, so that each span of
+// a scan need not find it out anew.
+type sizes struct {
+	mu sync.Mutex
+	of map[*Dataset]lastSize
+}
+
+type lastSize struct {
+	records int
+	at      time.Time
+}
+
+const (
+	sizeHolds = 30 * time.Second // what a store bore longer ago says little of now
+	mostSizes = 1000
+)
+
+// recall has a new sizer begin where the last scan of the dataset was.
+func (z *sizes) recall(d *Dataset, s *sizer) *sizer {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if last, ok := z.of[d]; ok && !s.fixed && time.Since(last.at) < sizeHolds {
+		s.records = min(max(last.records, 1), s.most)
+	}
+	return s
+}
+
+func (z *sizes) note(d *Dataset, s *sizer) {
+	if s.fixed {
+		return
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.of == nil || len(z.of) >= mostSizes {
+		z.of = map[*Dataset]lastSize{}
+	}
+	z.of[d] = lastSize{s.records, time.Now()}
 }

@@ -86,13 +86,14 @@ type Reader struct {
 	onWait  func(Wait)
 	onQuery func(Query)
 	guard   *guard
+	scans   *sizes // shared by copies of the reader
 	// patience is how long a read waits for the store's load to fall; 0 is for ever.
 	patience time.Duration
 }
 
 // NewReader makes a Reader; onWait, which may be nil, hears of every pause.
 func NewReader(name string, source Source, limits Limits, onWait func(Wait)) *Reader {
-	r := &Reader{name: name, source: source, limits: limits.withDefaults(), onWait: onWait, guard: newGuard(source, limits)}
+	r := &Reader{name: name, source: source, limits: limits.withDefaults(), onWait: onWait, guard: newGuard(source, limits), scans: &sizes{}}
 	if n := limits.RecordsPerSecond; n > 0 {
 		r.limiter = rate.NewLimiter(rate.Limit(n), n)
 	}
@@ -256,7 +257,7 @@ type Stream struct {
 // Stream starts reading the span of request; its Limit is the stream's own
 // business. Without a Scanner the first Next is a final error.
 func (r *Reader) Stream(d *Dataset, request ScanRequest) *Stream {
-	return &Stream{reader: r, dataset: d, request: request, size: newSizer(r.limits, maxPageRecords)}
+	return &Stream{reader: r, dataset: d, request: request, size: r.scans.recall(d, newSizer(r.limits, maxPageRecords))}
 }
 
 // Probe makes the next page a single record: enough to see whether there is any.
@@ -278,6 +279,7 @@ func (s *Stream) Next(ctx context.Context) (page *Page, err error) {
 		*page, err = scanner.Scan(ctx, s.dataset, s.request)
 		return err
 	})
+	s.reader.scans.note(s.dataset, s.size)
 	if err != nil {
 		return nil, err
 	}

@@ -139,6 +139,12 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.lie.tell(s, w, r, out)
 }
 
+func (s *script) counts() (told, asked int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told, s.asked
+}
+
 // instead says a body with a type and a status.
 func instead(status int, kind, body string, header ...string) func(*script, http.ResponseWriter, *http.Request, *recorded) {
 	return func(_ *script, w http.ResponseWriter, _ *http.Request, _ *recorded) {

@@ -121,9 +121,10 @@ func lied(t *testing.T, random *rand.Rand, owner sources.Secret, one *lie, way s
 			Rules: []checks.Rule{{Owner: checks.FieldRef{Name: "tier"}, Replica: checks.FieldRef{Name: "level"}, Precision: -1}}}}}
 	find := func(name string) (*sources.Reader, error) { return readers[name], nil }
 	run := checks.Run(t.Context(), check, 0, find, checks.Options{})
+	told, asked := s.counts()
 	for _, d := range run.Differences {
 		if kind := planted[int(d.Key[0].AsInt())]; kind != d.Kind {
-			t.Errorf("false difference: %s of %s (%s), planted was %q; the lie was told %d times of %d", d.Kind, d.Key, d.Reason, kind, s.told, s.asked)
+			t.Errorf("false difference: %s of %s (%s), planted was %q; the lie was told %d times of %d", d.Kind, d.Key, d.Reason, kind, told, asked)
 		}
 	}
 	var why []string
@@ -147,7 +148,7 @@ func lied(t *testing.T, random *rand.Rand, owner sources.Secret, one *lie, way s
 	case !whole && len(why) == 0:
 		t.Errorf("%s without a reason: %+v", run.Result, run.Counts)
 	}
-	t.Logf("%s: %d of %d found, %d skipped, %d unread, the lie told %d times of %d: %.300q", run.Result, len(run.Differences), len(planted), run.Counts.Skipped, run.Unread, s.told, s.asked, why)
+	t.Logf("%s: %d of %d found, %d skipped, %d unread, the lie told %d times of %d: %.300q", run.Result, len(run.Differences), len(planted), run.Counts.Skipped, run.Unread, told, asked, why)
 	return run.Result
 }
 

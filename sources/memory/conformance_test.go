@@ -31,7 +31,8 @@ func TestConformanceOfLookupsAlone(t *testing.T) {
 		return struct{ sources.Source }{src}, err
 	}
 	for _, ability := range []sourcetest.Ability{sourcetest.CannotScan, sourcetest.CannotSplit, sourcetest.CannotCount,
-		sourcetest.CannotDescribe, sourcetest.CannotExplain, sourcetest.CannotProbe, sourcetest.CannotGauge, sourcetest.CannotSample, sourcetest.CannotRecent, sourcetest.CannotWrite, sourcetest.CannotDeliverRaw} {
+		sourcetest.CannotDescribe, sourcetest.CannotExplain, sourcetest.CannotProbe, sourcetest.CannotGauge, sourcetest.CannotSample, sourcetest.CannotRecent, sourcetest.CannotShape,
+		sourcetest.CannotWrite, sourcetest.CannotDeliverRaw} {
 		h.Cannot[ability] = "this source only looks keys up"
 	}
 	sourcetest.Run(t, h)

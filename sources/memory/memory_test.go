@@ -148,7 +148,8 @@ func TestWithoutTakesInterfacesAway(t *testing.T) {
 	for i := range 32 {
 		w := memory.Without{Scan: i&1 != 0, Split: i&2 != 0, Describe: i&4 != 0, Extras: i&8 != 0, Write: i&16 != 0}
 		got := sources.NewReader("memory", s.Source(memory.Config{Without: w}), sources.Limits{}, nil).Capabilities()
-		want := sources.Capabilities{Scan: !w.Scan, Split: !w.Scan && !w.Split, Describe: !w.Describe, Count: !w.Extras, Explain: !w.Extras, Probe: !w.Extras, Write: w == memory.Without{}}
+		want := sources.Capabilities{Scan: !w.Scan, Split: !w.Scan && !w.Split, Describe: !w.Describe, Count: !w.Extras, Explain: !w.Extras, Probe: !w.Extras,
+			Gauge: !w.Extras, Shape: !w.Extras, Write: w == memory.Without{}, Sample: w == memory.Without{}, Recent: w == memory.Without{}}
 		if got != want {
 			t.Errorf("%+v: %+v", w, got)
 		}

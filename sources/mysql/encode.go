@@ -84,7 +84,7 @@ func appendUUID(b []byte, v any) (out []byte, plain, ok bool) {
 // how many groups, the first one's weight, the sign, the scale, the groups.
 func appendNumeric(b []byte, v any) (out []byte, plain, ok bool) {
 	text, ok := v.([]byte)
-	if !ok || len(text) == 0 {
+	if !ok || len(text) == 0 || len(text) > maxDigits+2 {
 		return b, true, false
 	}
 	sign := uint16(0)
@@ -100,20 +100,19 @@ func appendNumeric(b []byte, v any) (out []byte, plain, ok bool) {
 		}
 	}
 	scale := max(0, len(text)-point-1)
-	digit := func(place int) uint16 { // of 10^place
-		i := point - 1 - place
-		if place < 0 {
-			i++
-		}
-		if i < 0 || i >= len(text) {
-			return 0
-		}
-		return uint16(text[i] - '0')
+	// The digits before the point and those behind it are made whole groups with zeros.
+	var digits [maxDigits + 8]byte
+	n := copy(digits[(4-point%4)%4:], text[:point]) + (4-point%4)%4
+	top := n/4 - 1
+	if scale > 0 {
+		n += copy(digits[n:], text[point+1:])
 	}
+	n = (n + 3) / 4 * 4
 	group := func(weight int) uint16 {
-		return digit(4*weight+3)*1000 + digit(4*weight+2)*100 + digit(4*weight+1)*10 + digit(4*weight)
+		at := 4 * (top - weight)
+		return uint16(digits[at]&15)*1000 + uint16(digits[at+1]&15)*100 + uint16(digits[at+2]&15)*10 + uint16(digits[at+3]&15)
 	}
-	first, last := (point-1)/4, -(scale+3)/4
+	first, last := top, top-n/4+1
 	for first >= last && group(first) == 0 {
 		first--
 	}

@@ -30,7 +30,7 @@ func Open(o sources.Options) (sources.Source, error) {
 	if err != nil {
 		return nil, sources.Final(fmt.Errorf("source %s: %w", o.Name, err))
 	}
-	s := &source{pool: p, writable: o.Writable, plans: map[*sources.Dataset]*plan{}}
+	s := &source{pool: p, gauges: newGauges(), writable: o.Writable, plans: map[*sources.Dataset]*plan{}}
 	if o.Writable {
 		// A commit is sent with the condition it depends on. Nothing else is several
 		// statements, least of all a condition that somebody wrote.
@@ -51,6 +51,7 @@ const maxPlans = 1000
 // source is an opened database. It offers everything a source may offer.
 type source struct {
 	pool     *pool
+	gauges   *gauges
 	writable bool
 	writers  *pool // of sessions that write; nil unless writable
 
@@ -75,6 +76,7 @@ var (
 // Close closes the connections that are idle; those in use close when their
 // statement has ended.
 func (s *source) Close() error {
+	s.gauges.close()
 	s.pool.close()
 	return nil
 }

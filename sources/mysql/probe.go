@@ -54,16 +54,11 @@ func (s *source) canWrite(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// replication is what a standby says of its line to the primary; ok is false where
-// the server is none. Without the right to ask, denied says which right it takes.
-func (s *source) replication(ctx context.Context) (lines []map[string]string, denied string, err error) {
-	c, err := s.pool.acquire(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	defer s.pool.release(c)
-	questions := []string{"SHOW REPLICA STATUS", "SHOW SLAVE STATUS"}
-	right := "REPLICATION CLIENT"
+// replication is what a standby says of its lines to its primaries; there are none
+// where the server is no standby. Without the right to ask, denied says which right
+// it takes.
+func (c *conn) replication(ctx context.Context) (lines []map[string]string, denied string, err error) {
+	questions, right := []string{"SHOW REPLICA STATUS", "SHOW SLAVE STATUS"}, "REPLICATION CLIENT"
 	if c.mariadb {
 		questions, right = []string{"SHOW ALL SLAVES STATUS"}, "SLAVE MONITOR"
 	}
@@ -82,7 +77,12 @@ func (s *source) replication(ctx context.Context) (lines []map[string]string, de
 
 // standby says whether the server follows another, and what it does not tell us.
 func (s *source) standby(ctx context.Context) (standby bool, note string, err error) {
-	lines, denied, err := s.replication(ctx)
+	c, err := s.pool.acquire(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	lines, denied, err := c.replication(ctx)
+	s.pool.release(c)
 	switch {
 	case err != nil:
 		return false, "", fmt.Errorf("ask whether the server is a standby: %w", err)

@@ -90,9 +90,16 @@ func TestAReadWaitsForALockForAMomentOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.ExecContext(t.Context(), "LOCK TABLES locked WRITE"); err != nil {
-		t.Fatal(err)
+	for _, statement := range []string{"SET lock_wait_timeout = 5", "LOCK TABLES locked WRITE"} {
+		if _, err := c.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
 	}
+	defer func() {
+		if _, err := c.ExecContext(context.Background(), "UNLOCK TABLES"); err != nil {
+			t.Error(err)
+		}
+	}()
 	if _, err := s.Scan(t.Context(), ds, sources.ScanRequest{}); sources.FailureOf(err) != sources.FailureTimeout {
 		t.Errorf("%v, class %d", err, sources.FailureOf(err))
 	}

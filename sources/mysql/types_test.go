@@ -64,12 +64,6 @@ func TestValuesOfEveryType(t *testing.T) {
 		{"varchar(4) CHARACTER SET binary", "x'ff'", sources.Bytes([]byte("\xff")), sources.KindBytes},
 		{"blob", "''", sources.Bytes(nil), sources.KindBytes},
 		{"date", "'2024-02-29'", sources.Date(19782), sources.KindDate},
-		{"date", "'0000-00-00'", sources.Value{}, sources.KindDate},
-		{"date", "'2024-00-15'", sources.Value{}, sources.KindDate},
-		{"date", "'2024-02-00'", sources.Value{}, sources.KindDate},
-		{"datetime", "'0000-00-00 00:00:00'", sources.Value{}, sources.KindTime},
-		{"datetime(6)", "'0000-00-00 00:00:00.000001'", sources.Value{}, sources.KindTime},
-		{"timestamp NULL", "'0000-00-00 00:00:00'", sources.Value{}, sources.KindTime},
 		{"time(2)", "'-838:59:58.99'", sources.Duration(0, 0, -(838*3600+59*60+58)*1e9-990e6), sources.KindDuration},
 		{"time", "'00:00:01'", sources.Duration(0, 0, 1e9), sources.KindDuration},
 		{"json", `'{"b": 1, "a": [1.50, "x"]}'`, sources.Value{}.Get("never"), sources.KindAbsent},
@@ -168,5 +162,37 @@ func TestDecimalsAsRawBytes(t *testing.T) {
 	}
 	if _, _, ok := appendNumeric(nil, []byte("1e5")); ok {
 		t.Error("1e5 is taken for digits")
+	}
+}
+
+// A date that no calendar has is no value: its record is told as unreadable, and no
+// bytes of it are offered for comparing.
+func TestZeroDatesAreUnreadable(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	s := d.open(sources.Options{})
+	for i, test := range []struct{ typ, value string }{
+		{"date", "0000-00-00"}, {"date", "2024-00-15"}, {"date", "2024-02-00"}, {"date", "2023-02-29"}, {"datetime", "0000-00-00 00:00:00"},
+		{"datetime", "2024-00-00 10:00:00"}, {"timestamp NULL", "0000-00-00 00:00:00"},
+	} {
+		table := fmt.Sprintf("z%d", i)
+		d.exec("CREATE TABLE " + table + " (k int PRIMARY KEY, v " + test.typ + ")")
+		zeros, done := d.zeros()
+		if _, err := zeros.ExecContext(t.Context(), "INSERT INTO "+table+" VALUES (1, ?), (2, NULL), (3, '2024-02-29')", test.value); err != nil {
+			t.Fatal(err)
+		}
+		done()
+		page, err := s.Scan(t.Context(), &sources.Dataset{Name: table, Key: []string{"k"}, Fields: []string{"v"}}, sources.ScanRequest{Raw: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Raw != nil || page.Len() != 3 {
+			t.Fatalf("%s %s: %d records, raw %v", test.typ, test.value, page.Len(), page.Raw != nil)
+		}
+		for n, r := range page.Records {
+			if (r.Unreadable != "") != (n == 0) || r.Fields[0].IsNull() != (n == 1) {
+				t.Errorf("%s %s: record %s is the %s %s (%s)", test.typ, test.value, r.Key, r.Fields[0].Kind(), r.Fields[0], r.Unreadable)
+			}
+		}
 	}
 }

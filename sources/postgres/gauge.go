@@ -18,10 +18,10 @@ import (
 // primary last wrote: the time of the last transaction replayed says nothing then.
 // It must be receiving, though: one that was cut off has replayed all it has too.
 // Of a session whose role is not ours, application_name is all that one without
-// pg_monitor sees, and that is what tells our own sessions, of any role, apart.
+// pg_monitor sees, and that is what tells our own sessions, of any role, apart; a ledger may live here too.
 const gaugeQuery = `SELECT
-	(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state IN ('active', 'fastpath function call') AND application_name <> 'plumbline'),
-	(SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND state IS NULL AND backend_type IS NULL AND application_name <> 'plumbline'),
+	(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND state IN ('active', 'fastpath function call') AND application_name NOT IN ('plumbline', 'plumbline ledger')),
+	(SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND state IS NULL AND backend_type IS NULL AND application_name NOT IN ('plumbline', 'plumbline ledger')),
 	pg_is_in_recovery(),
 	CASE WHEN pg_is_in_recovery() THEN
 		CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE pid IS NOT NULL) THEN 0

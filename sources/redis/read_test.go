@@ -170,7 +170,7 @@ func TestUnwoundRecords(t *testing.T) {
 }
 
 // A key whose time has come is absent, to a scan that listed it as well.
-func TestExpiredIsAbsent(t *testing.T) {
+func TestAnExpiredKeyIsAbsent(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	src := s.open(t)

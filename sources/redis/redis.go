@@ -109,9 +109,8 @@ func ask[T any](ctx context.Context, s *source, what string, do func(ctx context
 	}
 }
 
-// failure classifies an error of the driver. What a server says of a command may
-// hold its arguments, so only its first word and what is behind it without quotes
-// is told.
+// failure classifies an error of the driver, and tells it without what it quotes:
+// a server may repeat what a command was sent with.
 func (s *source) failure(ctx context.Context, what string, err error) error {
 	if gone := ctx.Err(); gone != nil {
 		return fmt.Errorf("%s: %w", what, gone)
