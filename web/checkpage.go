@@ -96,7 +96,7 @@ type edgeMemory struct {
 	fields   []ledger.FieldTally
 	rolling  []ledger.Rolling
 	changes  []ledger.FoundChange // of its schema, the newest first
-	last     *ledger.Run // the last run that was concluded
+	last     *ledger.Run          // the last run that was concluded
 	runs     []*ledger.Run
 }
 
