@@ -25,7 +25,7 @@ func (p Plan) Cost(owner, replica SideFacts) Cost {
 		} else {
 			c.LookedUp += estimate[pass.Drive]
 		}
-		c.Segments += min(256, estimate[pass.Drive]/recordsPerSegment+1) // as cut does
+		c.Segments += segmentsOf(estimate[pass.Drive])
 	}
 	return c
 }

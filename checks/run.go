@@ -179,6 +179,16 @@ func (e *edge) emptyReason() string {
 // holds: enough to be worth its start, few enough to be read again.
 const recordsPerSegment = 100_000
 
+// segmentsOf is how many segments so many records are cut into: an even number
+// where it is more than one, as two are read side by side.
+func segmentsOf(records int64) int64 {
+	n := records/recordsPerSegment + 1
+	if n > 1 {
+		n += n % 2
+	}
+	return min(256, n)
+}
+
 // cut makes the segments of every pass.
 func (e *edge) cut(ctx context.Context) ([]Segment, error) {
 	var segments []Segment
@@ -186,7 +196,7 @@ func (e *edge) cut(ctx context.Context) ([]Segment, error) {
 		drive, _ := e.sides(pass.Drive)
 		parts := e.options.Segments
 		if parts == 0 {
-			parts = int(min(256, drive.facts.Estimate/recordsPerSegment+1))
+			parts = int(segmentsOf(drive.facts.Estimate))
 		}
 		cuts, err := drive.reader.Split(ctx, drive.dataset, parts)
 		if err != nil {

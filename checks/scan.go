@@ -175,6 +175,7 @@ func (e *edge) compareRange(ctx context.Context, drive, other *side, page *sourc
 	m.only = func(others *batch, j int) error { return e.compareSingle(y, others, j) }
 	m.again = func(others *batch, j int) error { return e.suspectTwin(y, others, j) }
 	stream := other.reader.Stream(other.dataset, sources.ScanRequest{Span: span, Raw: e.plan.Raw})
+	stream.Expect(page.Len())
 	for {
 		next, err := stream.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -182,6 +183,9 @@ func (e *edge) compareRange(ctx context.Context, drive, other *side, page *sourc
 		}
 		if err != nil {
 			return nil, err
+		}
+		if next.Len() == 0 { // it has no bytes to be compared by, and driven need not give up its own
+			continue
 		}
 		batch, err := newBatch(other, next, driven.raw)
 		if err != nil {

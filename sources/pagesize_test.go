@@ -35,4 +35,13 @@ func TestTheNextSpanBeginsWithThePageSizeOfTheLast(t *testing.T) {
 	if got := r.Stream(d, ScanRequest{}).size.records; got == 1 {
 		t.Error("a page of one record, asked for on purpose, was remembered")
 	}
+	expecting := r.Stream(other, ScanRequest{})
+	if expecting.Expect(firstPageRecords); expecting.size.records <= firstPageRecords || expecting.size.records > firstPageRecords+firstPageRecords/10 {
+		t.Errorf("a page that may hold all that is expected has %d records", expecting.size.records)
+	}
+	expecting = r.Stream(other, ScanRequest{})
+	expecting.Expect(100_000)
+	if expecting.size.records != firstPageRecords {
+		t.Errorf("a page that cannot hold what is expected has %d records", expecting.size.records)
+	}
 }

@@ -263,6 +263,14 @@ func (r *Reader) Stream(d *Dataset, request ScanRequest) *Stream {
 // Probe makes the next page a single record: enough to see whether there is any.
 func (s *Stream) Probe() { s.size = &sizer{records: 1, most: 1, fixed: true} }
 
+// Expect says that the span likely holds n records: where a page holds as many, it
+// may hold a few more, so that the store can tell that the span ends with it.
+func (s *Stream) Expect(n int) {
+	if !s.size.fixed && n <= s.size.records {
+		s.size.records = max(s.size.records, n+n/50+1)
+	}
+}
+
 // Next returns the next page, which may be empty, or io.EOF after the last.
 // After an error of the store Next may be called again and reads on where it stood.
 func (s *Stream) Next(ctx context.Context) (page *Page, err error) {
