@@ -167,7 +167,11 @@ func (e *edge) pending(n int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.run.Pending += int64(n)
-	if err != nil && !errors.Is(err, ErrStopped) {
+	switch {
+	case err == nil, errors.Is(err, ErrStopped):
+	case schemaChanged(err): // every batch says so
+		e.run.Reasons[err.Error()] = 1
+	default:
 		e.run.Reasons[err.Error()]++
 	}
 }

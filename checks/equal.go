@@ -14,6 +14,9 @@ import (
 // judge compares one field's values under the rule. The note says why they
 // differ where the two values alone would not tell.
 func (r *Rule) judge(owner, replica sources.Value) (equal bool, note string) {
+	if r.takesAsTheyCome() && isPlain(owner) && owner.Equal(replica) {
+		return true, ""
+	}
 	owner, err := sources.As(owner, kindOr(r.Owner.As, owner), r.Owner.Zone)
 	if err != nil {
 		return false, "owner's " + err.Error()
@@ -41,6 +44,22 @@ func (r *Rule) judge(owner, replica sources.Value) (equal bool, note string) {
 		return true, ""
 	}
 	return false, kindNote(owner, replica)
+}
+
+// takesAsTheyCome says that no value is converted, mapped or counted as null: one
+// and the same on both sides is equal then, whatever else the rule allows.
+func (r *Rule) takesAsTheyCome() bool {
+	return r.Map == nil && r.NullEquals == nil && r.Owner.As == sources.KindAbsent && r.Replica.As == sources.KindAbsent &&
+		r.Owner.Zone == nil && r.Replica.Zone == nil
+}
+
+// isPlain says that a value is there, one and no list, and equal to itself.
+func isPlain(v sources.Value) bool {
+	switch v.Kind() {
+	case sources.KindAbsent, sources.KindNull, sources.KindList, sources.KindDocument:
+		return false
+	}
+	return !v.NaN()
 }
 
 func kindOr(as sources.Kind, v sources.Value) sources.Kind {

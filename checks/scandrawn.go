@@ -108,7 +108,7 @@ func (e *edge) scanDrawn(ctx context.Context, seg *Segment, take taker) error {
 // compareDrawn compares keys as the driving side writes them.
 func (e *edge) compareDrawn(ctx context.Context, seg *Segment, keys []sources.Key) (*Part, error) {
 	drive, _ := e.sides(seg.Pass.Drive)
-	y, g := &Part{}, newGroups()
+	y, g := &Part{seen: &pageSeen{}}, newGroups()
 	strange := map[string]string{} // keys without canonical form, and why
 	var unmatched []sources.Key
 	for _, key := range keys {
@@ -122,6 +122,9 @@ func (e *edge) compareDrawn(ctx context.Context, seg *Segment, keys []sources.Ke
 	}
 	if err := e.readDrawn(ctx, y, g, seg.Pass); err != nil {
 		return nil, err
+	}
+	if !seg.Pass.Presence { // else of the replica those alone that the owner lacks are at hand
+		e.observeGroups(y.seen, g)
 	}
 	for _, one := range g.groups {
 		if err := e.noteDrawn(y, one, seg); err != nil {

@@ -85,6 +85,16 @@ func (f SeenFields) take(name string, v sources.Value) {
 	f[name] = s
 }
 
+// of is what was seen where some more values were of a kind, which is enough to go by.
+func (s SeenField) of(kind sources.Kind) SeenField {
+	if s.Kinds == nil {
+		s = SeenField{Kinds: map[sources.Kind]int64{}}
+	}
+	s.Records, s.Present, s.Values = s.Records+seenEnough, s.Present+seenEnough, s.Values+seenEnough
+	s.Kinds[kind] += seenEnough
+	return s
+}
+
 // kind is the kind of most values; KindAbsent where there is none.
 func (s SeenField) kind() (most sources.Kind) {
 	n := int64(0)

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"sync"
+	"time"
 
 	"plumbline/sources"
 )
@@ -15,6 +16,7 @@ type seenGuard struct {
 	run  Seen                   // what this run has accepted
 	new  Seen                   // the part of it that nobody took yet
 	kept map[Role]*keptRecords  // the first records met, to be looked at again
+	all  map[Role]time.Time     // when records from all over were last looked at
 	read map[Role]map[string]at // the fields that are watched
 }
 
@@ -36,7 +38,7 @@ const keptMost = 20
 
 // watch finds the fields that a side's store keeps to no kind.
 func (e *edge) watch() {
-	e.fields.read, e.fields.kept = map[Role]map[string]at{}, map[Role]*keptRecords{}
+	e.fields.read, e.fields.kept, e.fields.all = map[Role]map[string]at{}, map[Role]*keptRecords{}, map[Role]time.Time{}
 	for _, s := range []*side{e.owner, e.replica} {
 		fields := map[string]at{}
 		var names []string
@@ -109,9 +111,10 @@ func (e *edge) observeGroups(p *pageSeen, g *groups) {
 }
 
 // familiar accepts what a page showed, unless a field of all its records is of
-// another kind than it was, or gone. What runs before saw is enough to tell. What
-// this run saw is not, for records may differ from part to part of a dataset:
-// then those met first are looked at again, and have changed or have not.
+// another kind than it was, or gone. Records may differ from part to part of a
+// dataset, so a page alone tells nothing: where it is not like what runs before
+// saw, others from all over are looked at too; where it is not like what this run
+// saw, those met first again, which have changed or have not.
 func (e *edge) familiar(ctx context.Context, p *pageSeen) error {
 	if p == nil || p.seen.Empty() {
 		return nil
@@ -121,21 +124,16 @@ func (e *edge) familiar(ctx context.Context, p *pageSeen) error {
 	defer g.mu.Unlock()
 	var changes []SchemaChange
 	for _, s := range []*side{e.owner, e.replica} {
-		doubtful := false
+		again, elsewhere := false, false
 		for name, is := range p.seen.Of(s.role) {
-			if c := e.turnedFrom(s, name, is, e.options.Seen.Of(s.role)[name], seenEnough); c != nil {
-				changes = append(changes, *c)
-			} else if e.turnedFrom(s, name, is, g.run.Of(s.role)[name], seenEnough) != nil {
-				doubtful = true
-			}
+			elsewhere = elsewhere || e.turnedFrom(s, name, is, e.options.Seen.Of(s.role)[name], seenEnough) != nil
+			again = again || e.turnedFrom(s, name, is, g.run.Of(s.role)[name], seenEnough) != nil
 		}
-		if doubtful {
-			again, err := e.lookAgain(ctx, s)
-			if err != nil {
-				return err
-			}
-			changes = append(changes, again...)
+		found, err := e.lookInDoubt(ctx, s, again, elsewhere)
+		if err != nil {
+			return err
 		}
+		changes = append(changes, found...)
 	}
 	if err := e.brokenBy(changes); err != nil {
 		return err
@@ -235,7 +233,7 @@ func (e *edge) kindsOf(role Role, names []string, r *sources.Record) []sources.K
 // kind in a quarter of them or more, or gone: so many do not change by the way.
 func (e *edge) lookAgain(ctx context.Context, s *side) (changes []SchemaChange, err error) {
 	kept := e.fields.kept[s.role]
-	found, turned := 0, make(map[string]SeenField, len(kept.names))
+	found, turned, before := 0, SeenFields{}, SeenFields{}
 	err = s.lookup(ctx, kept.keys, func(key string, r *sources.Record) {
 		was := kept.kinds[key]
 		if was == nil || len(r.Fields) == 0 {
@@ -245,9 +243,8 @@ func (e *edge) lookAgain(ctx context.Context, s *side) (changes []SchemaChange, 
 		for i, name := range kept.names {
 			v := r.Fields[e.fields.read[s.role][name].i]
 			if was[i] > sources.KindNull && v.Kind() != was[i] && !v.IsNull() && !canEqual(v.Kind(), was[i]) {
-				fields := SeenFields{name: turned[name]}
-				fields.take(name, v)
-				turned[name] = fields[name]
+				turned.take(name, v)
+				before[name] = before[name].of(was[i])
 			}
 		}
 	})
@@ -259,7 +256,7 @@ func (e *edge) lookAgain(ctx context.Context, s *side) (changes []SchemaChange, 
 		if n == 0 || 4*n < int64(found) {
 			continue
 		}
-		if c := e.turnedFrom(s, name, turned[name], e.fields.run.Of(s.role)[name], 1); c != nil {
+		if c := e.turnedFrom(s, name, turned[name], before[name], 1); c != nil {
 			changes = append(changes, *c)
 		}
 	}
@@ -314,27 +311,4 @@ func odd(is, before SeenFields) bool {
 		}
 	}
 	return false
-}
-
-// lookAtOthers reads a page of a side and says which of its fields are not what
-// runs before saw.
-func (e *edge) lookAtOthers(ctx context.Context, s *side) (changes []SchemaChange, err error) {
-	if !s.facts.Capabilities.Scan {
-		return nil, nil
-	}
-	page, err := s.reader.Stream(s.dataset, sources.ScanRequest{}).Next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := decodeAll(page); err != nil {
-		return nil, err
-	}
-	p := &pageSeen{}
-	e.observePage(p, s.role, page)
-	for name, is := range p.seen.Of(s.role) {
-		if c := e.turnedFrom(s, name, is, e.options.Seen.Of(s.role)[name], seenEnough); c != nil {
-			changes = append(changes, *c)
-		}
-	}
-	return changes, nil
 }

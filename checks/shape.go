@@ -20,6 +20,8 @@ type Shape struct {
 	// Kinds are the kinds that the store declares of the dataset's fields, by name;
 	// those it does not declare are left out.
 	Kinds map[string]sources.Kind `json:"kinds,omitempty"`
+	// Indexes are those that serve the run's reads, by name.
+	Indexes []string `json:"indexes,omitempty"`
 }
 
 // Shapes are the shapes of both sides of an edge.

@@ -10,12 +10,13 @@ import (
 
 // changesWithin says what changed of a side since a run learnt its shape. What is
 // read from then on was prepared for the old one: a field read that is gone or of
-// another type breaks, and so does a constraint by which the run was planned, and
-// a dataset that is another one. What is new, or wider, does not.
+// another type breaks, and so does a constraint that made keys unique or served
+// the run's reads, and a dataset that is another one. What is new, or wider, does
+// not, nor does an index that the run has no use for.
 func (c *Comparison) changesWithin(role Role, title string, was *Shape, is *sources.Schema) []SchemaChange {
 	d := differing{role: role, title: title, dataset: c.dataset(role), was: &was.Schema, is: is}
 	d.fields(func(_ string, before, after sources.SchemaField) bool { return !wider(before.Declared, after.Declared) })
-	d.constraints(true)
+	d.constraints(was.serves)
 	if len(d.changes) > 0 || d.was.Identity == d.is.Identity { // what alters a table may write it anew
 		return d.changes
 	}
@@ -33,7 +34,7 @@ func (c *Comparison) changesBetween(role Role, title string, was, is *Shape, oth
 		before, after := was.Kinds[name], is.Kinds[name]
 		return before != after && before != sources.KindAbsent && after != sources.KindAbsent && !c.comparable(role, name, after, other)
 	})
-	d.constraints(false)
+	d.constraints(func(string) bool { return false })
 	return d.changes
 }
 
@@ -138,11 +139,20 @@ func (d *differing) fields(breaks func(name string, before, after sources.Schema
 	}
 }
 
-// constraints compares what makes keys unique and what serves them.
-func (d *differing) constraints(planned bool) {
+// serves says whether a run was planned by a constraint: it makes something
+// unique, or is an index that serves the reads.
+func (s *Shape) serves(constraint string) bool {
+	low := strings.ToLower(constraint)
+	return strings.Contains(low, "unique") || strings.Contains(low, "primary key") ||
+		slices.ContainsFunc(s.Indexes, func(index string) bool { return strings.Contains(constraint, index) })
+}
+
+// constraints compares what makes keys unique and what serves them. breaks is
+// asked of one that is gone.
+func (d *differing) constraints(breaks func(constraint string) bool) {
 	for _, one := range d.was.Constraints {
 		if !slices.Contains(d.is.Constraints, one) {
-			d.add(SchemaChange{Kind: ConstraintDropped, Field: one, Breaks: planned})
+			d.add(SchemaChange{Kind: ConstraintDropped, Field: one, Breaks: breaks(one)})
 		}
 	}
 	for _, one := range d.is.Constraints {

@@ -35,9 +35,15 @@ func (s *side) learnShape(ctx context.Context) error {
 	return nil
 }
 
-// learnKinds takes the declared kinds of the fields that the store has declared.
+// learnKinds takes the declared kinds of the fields that the store has declared,
+// and the indexes that reads go by.
 func (s *side) learnKinds() {
-	s.shape.Kinds = map[string]sources.Kind{}
+	s.shape.Kinds, s.shape.Indexes = map[string]sources.Kind{}, nil
+	for _, index := range []string{s.facts.Description.ScanIndex, s.facts.Description.KeyIndex} {
+		if index != "" && !slices.Contains(s.shape.Indexes, index) {
+			s.shape.Indexes = append(s.shape.Indexes, index)
+		}
+	}
 	for name, t := range s.facts.Description.Types {
 		if _, declared := s.shape.Schema.Field(name); declared && t.Kind != sources.KindAbsent {
 			s.shape.Kinds[name] = t.Kind

@@ -124,6 +124,9 @@ func (l *Ledger) finish(ctx context.Context, tx *Tx, r *Run, at time.Time) error
 	if r.aside() || r.Result == checks.Cancelled {
 		return nil
 	}
+	if err := tx.schemaHolds(ctx, r); err != nil {
+		return err
+	}
 	if err := l.concludeEdge(ctx, tx, r, at); err != nil {
 		return err
 	}

@@ -103,29 +103,27 @@ func (l *Ledger) SchemaChanges(ctx context.Context, check string, since time.Tim
 	return list, nil
 }
 
-// acceptSchema keeps the shapes by which a run was planned as those of its edge:
-// whatever was broken can be compared again. What is new since is noted. The
+// acceptSchema keeps the shapes by which a run was planned as those of its edge. A
+// run of given keys may go on beside one that reads by them, and only notes what
+// is new. What is broken stands until a run has read by them (see acceptSeen). The
 // transaction holds the edge.
 func (tx *Tx) acceptSchema(ctx context.Context, r *Run) error {
 	if r.Shapes == nil {
 		return nil
-	}
-	// The last run's cause would be taken for one of its own, now that it is over.
-	_, err := tx.exec(ctx, `UPDATE edges SET cause = '' WHERE check_name = $1 AND replica = $2
-		AND EXISTS (SELECT 1 FROM schemas s WHERE s.check_name = $1 AND s.replica = $2 AND s.broken <> '')`, r.Check, r.Replica)
-	if err != nil {
-		return fmt.Errorf("end what the schema of %s/%s was: %w", r.Check, r.Replica, err)
 	}
 	now := tx.now()
 	shapes, err := document(r.Shapes)
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `INSERT INTO schemas (check_name, replica, hash, run, shapes, seen, seeing, accepted_at, broken, broken_at)
-		VALUES ($1, $2, $3, $4, $5, '', '', $6, '', 0)
-		ON CONFLICT (check_name, replica) DO UPDATE SET seen = CASE WHEN schemas.hash = excluded.hash THEN schemas.seen ELSE '' END, seeing = '',
-			hash = excluded.hash, run = excluded.run, shapes = excluded.shapes, accepted_at = excluded.accepted_at, broken = '', broken_at = 0`,
-		r.Check, r.Replica, r.Hash, r.ID, shapes, millis(now))
+	if len(r.Keys) == 0 {
+		_, err = tx.exec(ctx, `INSERT INTO schemas (check_name, replica, hash, run, shapes, seen, seeing, accepted_at, broken, broken_at)
+			VALUES ($1, $2, $3, $4, $5, '', '', $6, '', 0)
+			ON CONFLICT (check_name, replica) DO UPDATE SET seen = CASE WHEN schemas.hash = excluded.hash THEN schemas.seen ELSE '' END, seeing = '',
+				broken = CASE WHEN schemas.hash = excluded.hash THEN schemas.broken ELSE '' END, broken_at = CASE WHEN schemas.hash = excluded.hash THEN schemas.broken_at ELSE 0 END,
+				hash = excluded.hash, run = excluded.run, shapes = excluded.shapes, accepted_at = excluded.accepted_at`,
+			r.Check, r.Replica, r.Hash, r.ID, shapes, millis(now))
+	}
 	if err != nil {
 		return fmt.Errorf("keep the schema of %s/%s: %w", r.Check, r.Replica, err)
 	}

@@ -15,6 +15,9 @@ const (
 	// gaugeWithin bounds a gauge; one that failed is not repeated for gaugeFailed.
 	gaugeWithin = time.Second
 	gaugeFailed = 2 * time.Second
+	// A standby whose gauges fail is taken to be as late as if it had stood still
+	// since the last that did not, for as long.
+	lateKnown = time.Minute
 	// While others are at work, and for busyFor after they were seen to be, scanning
 	// takes at most one part in giveWay of one connection's time: the rest is theirs.
 	// A store at half of what it can do is often found idle for a moment.
@@ -60,6 +63,9 @@ type guard struct {
 	asking chan struct{} // closed when the gauge under way has ended; nil where none is
 	busyAt time.Time     // when others were last seen at work
 	restTo time.Time     // when the pages read so far are made up for
+	// toldAt is when the gauge began that last said how busy the store is, and
+	// shows as of when a standby showed everything then; zero where none is read.
+	toldAt, shows time.Time
 }
 
 func newGuard(source Source, l Limits) *guard {
@@ -123,6 +129,12 @@ func (g *guard) ask(ctx context.Context, told func(time.Time, error)) {
 	if err == nil && load.Active > 0 {
 		g.busyAt = now
 	}
+	if err == nil {
+		g.toldAt, g.shows = began, time.Time{}
+		if load.Standby && load.LagKnown {
+			g.shows = began.Add(-load.Lag)
+		}
+	}
 	if err != nil {
 		g.last.Load = Load{Note: "the store did not say how busy it is: " + shorten(err.Error(), 200)}
 	}
@@ -175,6 +187,17 @@ func (g *guard) rest(op string, took time.Duration) time.Duration {
 	}
 	g.restTo = g.restTo.Add(own)
 	return g.restTo.Sub(now)
+}
+
+// late is how far reads of a standby are behind at most: the lag it told, and all
+// the time since, in which it may have stood still.
+func (g *guard) late() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shows.IsZero() || time.Since(g.toldAt) > lateKnown {
+		return 0
+	}
+	return time.Since(g.shows)
 }
 
 // known is what was last heard, without asking.

@@ -47,12 +47,11 @@ func (r *Reader) Gauged(ctx context.Context) Gauged { return r.gauged(ctx, 2*gau
 func (r *Reader) Load() Gauged { return r.guard.known() }
 
 // Late is how far what is read may be behind what was written: the lag of the
-// standby that is read, 0 where none is or none is known.
+// standby that is read, as old as its word on that is; 0 where none is read or
+// none is known.
 func (r *Reader) Late(ctx context.Context) time.Duration {
-	if load := r.Gauged(ctx); load.Standby && load.LagKnown {
-		return load.Lag
-	}
-	return 0
+	r.gauged(ctx, gaugeAnew)
+	return r.guard.late()
 }
 
 // Held says why a read would not be made just now: the store is too busy, or

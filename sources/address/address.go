@@ -78,7 +78,7 @@ func unwrap(ip netip.Addr) netip.Addr {
 	bytes := ip.As16()
 	four := func(from int) netip.Addr { return netip.AddrFrom4([4]byte(bytes[from : from+4])) }
 	switch {
-	case within("64:ff9b::/96", ip), within("64:ff9b:1::/96", ip), within("::/96", ip) && !slices.Contains([]string{"::", "::1"}, ip.String()):
+	case within("64:ff9b::/96", ip), within("64:ff9b:1::/48", ip), within("::/96", ip) && !slices.Contains([]string{"::", "::1"}, ip.String()):
 		return four(12)
 	case within("2002::/16", ip):
 		return four(2)

@@ -22,7 +22,8 @@ func Exact() *apd.Context {
 
 // Number reads a finite number as a decimal: an exact one exactly, a float as
 // the shortest decimal that is that float, which is how people and stores write
-// it. ok is false for anything else, and beyond 10^±10,000.
+// it. ok is false for anything else, beyond 10^±10,000 and of more than 20,000
+// digits: to read a number of millions takes minutes.
 func Number(v sources.Value) (d *apd.Decimal, ok bool) {
 	digits, exponent, ok := v.DecimalParts()
 	if v.Kind() == sources.KindFloat && !v.NaN() && v.Infinite() == 0 {
@@ -33,7 +34,7 @@ func Number(v sources.Value) (d *apd.Decimal, ok bool) {
 		d, _, err := apd.NewFromString(strconv.FormatFloat(v.AsFloat(), 'g', -1, bits))
 		return d, err == nil
 	}
-	if !ok || exponent > 10_000 || exponent < -10_000 {
+	if !ok || exponent > 10_000 || exponent < -10_000 || len(digits) > 20_000 {
 		return nil, false
 	}
 	d, _, err := apd.NewFromString(digits + "e" + strconv.FormatInt(exponent, 10))

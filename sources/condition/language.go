@@ -26,6 +26,8 @@ type Language struct {
 	// Otherwise they are values like any other that have no order. With it no
 	// error quotes a value.
 	Unknown bool
+
+	text []rune // the expression that is compiled
 }
 
 // Expression is a compiled expression that yields true or false.
@@ -45,6 +47,7 @@ func (l Language) Compile(text string) (*Expression, error) {
 		line, _, _ := strings.Cut(err.Error(), "\n")
 		return nil, errors.New(line)
 	}
+	l.text = []rune(text)
 	eval, err := l.compile(tree.Node)
 	if err != nil {
 		return nil, err
@@ -80,9 +83,8 @@ func (l Language) compile(node ast.Node) (evaluator, error) {
 	switch n := node.(type) {
 	case *ast.IntegerNode:
 		return constant(sources.Int(int64(n.Value))), nil
-	case *ast.FloatNode: // the shortest decimal that is this float is what was written
-		v, err := sources.ParseDecimal(strconv.FormatFloat(n.Value, 'g', -1, 64))
-		return constant(v), err
+	case *ast.FloatNode:
+		return l.literal(n)
 	case *ast.StringNode:
 		return constant(sources.Text(n.Value)), nil
 	case *ast.BoolNode:
@@ -104,6 +106,20 @@ func (l Language) compile(node ast.Node) (evaluator, error) {
 		return l.function(n.Callee.String(), n.Arguments)
 	}
 	return nil, fmt.Errorf("%q is not part of the language", node.String())
+}
+
+// literal reads a number as it is written: as a float it might be another.
+func (l Language) literal(n *ast.FloatNode) (evaluator, error) {
+	at := n.Location()
+	if at.From < 0 || at.To > len(l.text) || at.From >= at.To {
+		return nil, fmt.Errorf("number %s: cannot be found in the expression", n.String())
+	}
+	written := strings.ReplaceAll(string(l.text[at.From:at.To]), "_", "")
+	if f, err := strconv.ParseFloat(written, 64); err != nil || f != n.Value {
+		return nil, fmt.Errorf("number %s: cannot be read exactly: write it without an exponent", n.String())
+	}
+	v, err := sources.ParseDecimal(written)
+	return constant(v), err
 }
 
 func constant(v sources.Value) evaluator {

@@ -22,6 +22,8 @@ const (
 	// long the API is taken to have them.
 	mostKnown = 16
 	knownFor  = time.Hour
+	// mostTail is how many keys of the page that a list ended with are remembered, about.
+	mostTail = 8
 	// mostTries bounds how many of them are asked for at once.
 	mostTries = 4
 	// mostUnbelieved is how many keys an API without a list must be asked for, and
@@ -34,6 +36,14 @@ type memory struct {
 	mu     sync.Mutex
 	known  []knownKey // a few that look-ups found, the latest last
 	filled time.Time  // when the list last had anything
+	last   ending     // how the list ended last
+}
+
+// ending is how a list ended: when, after how many keys, and with what.
+type ending struct {
+	at   time.Time
+	keys int
+	tail []asked // a few keys of the last page that had any
 }
 
 // knownKey is a key that look-ups have found since some moment, the last time at another.
@@ -65,6 +75,23 @@ func (p *memory) remembered() []knownKey {
 	defer p.mu.Unlock()
 	p.known = slices.DeleteFunc(p.known, func(k knownKey) bool { return time.Since(k.at) > knownFor })
 	return slices.Clone(p.known)
+}
+
+// witness is the key that was found last, other than those.
+func (p *memory) witness(other []asked) (asked, bool) {
+	for _, k := range slices.Backward(p.remembered()) {
+		if !slices.ContainsFunc(other, func(a asked) bool { return a.id == k.id }) {
+			return k.asked, true
+		}
+	}
+	return asked{}, false
+}
+
+// forget drops a key that is no longer there.
+func (p *memory) forget(a asked) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = slices.DeleteFunc(p.known, func(k knownKey) bool { return k.id == a.id })
 }
 
 // believe returns an error unless the API can be taken at its word about what it
@@ -184,5 +211,38 @@ func (s *source) ended(ctx context.Context, p *dataset, t *tour) error {
 			return fmt.Errorf("%s: the list leaves out a record that %s finds: it is not whole", p.list.what, p.lookedBy())
 		}
 	}
+	return s.keepsTail(ctx, p, t)
+}
+
+// keepsTail returns an error where the list has lost the whole page that it ended with,
+// as one does that is cut short: its records are looked up, and where they cannot be
+// they are taken to be there for a while.
+func (s *source) keepsTail(ctx context.Context, p *dataset, t *tour) error {
+	p.mu.Lock()
+	last := p.last
+	p.mu.Unlock()
+	lost := len(t.keys) < last.keys && len(last.tail) > 0 && time.Since(last.at) < knownFor
+	for _, a := range last.tail {
+		_, listed := t.keys[maphash.String(t.seed, a.id)]
+		lost = lost && !listed
+	}
+	if lost && p.get == nil && p.batch == nil {
+		return fmt.Errorf("%s: the list has lost all records that it ended with at %s: it is cut short, or they were deleted, which is believed after %s", p.list.what, last.at.UTC().Format(time.TimeOnly+"Z"), knownFor)
+	}
+	for _, a := range last.tail[:min(len(last.tail), mostTries)] {
+		if !lost {
+			break
+		}
+		f, err := s.ask(ctx, p, a)
+		if err != nil {
+			return err
+		}
+		if len(f.records) > 0 && f.records[0].Skipped == "" {
+			return fmt.Errorf("%s: the list ends before a record that %s finds: it is cut short", p.list.what, p.lookedBy())
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = ending{time.Now(), len(t.keys), t.tail}
 	return nil
 }

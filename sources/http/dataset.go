@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"plumbline/sources"
 	"plumbline/sources/jsonrecord"
@@ -17,8 +18,10 @@ type dataset struct {
 	get   *getting
 	batch *batching
 
-	reading  chan struct{} // held by whoever reads or replaces the snapshot
-	snapshot *snapshot     // of a list that look-ups read for want of get and batch
+	outside outside
+
+	finding  sync.Mutex
+	readings int64 // the number of the readings that look-ups make for want of get and batch
 
 	*memory
 }
@@ -27,6 +30,7 @@ type listing struct {
 	*sources.Listing
 	items, next []string
 	cursor      string // the parameter that goes on, where next is no address
+	holed       bool   // a parameter of query holds {next}: what begins with a slash is a cursor too
 	what        string
 }
 
@@ -96,9 +100,12 @@ func prepare(d *sources.Dataset) (*dataset, error) {
 	case len(d.Key) == 0:
 		return nil, errors.New("declare the key")
 	}
-	p := &dataset{Dataset: d, reading: make(chan struct{}, 1)}
+	p := &dataset{Dataset: d}
 	var err error
 	if p.shape, err = jsonrecord.New(d); err != nil {
+		return nil, err
+	}
+	if err := p.prepareOutside(); err != nil {
 		return nil, err
 	}
 	if err := p.prepareList(d.Endpoint.List); err != nil {
@@ -134,7 +141,7 @@ func (p *dataset) prepareList(l *sources.Listing) error {
 	p.list.cursor = p.list.next[len(p.list.next)-1]
 	for name, value := range l.Query {
 		if strings.Contains(value, "{next}") {
-			p.list.cursor = name
+			p.list.cursor, p.list.holed = name, true
 		}
 	}
 	return nil

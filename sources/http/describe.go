@@ -22,7 +22,7 @@ func (s *source) Describe(ctx context.Context, d *sources.Dataset) (sources.Desc
 	if err != nil {
 		return sources.Description{}, err
 	}
-	desc := sources.Description{Types: map[string]sources.FieldType{}, ScanBy: []string{"page"}, NoScan: p.list == nil, Unique: p.get != nil}
+	desc := sources.Description{Types: map[string]sources.FieldType{}, ScanBy: []string{"page"}, NoScan: p.list == nil, Unique: p.get != nil && p.Unwind == ""}
 	for _, name := range p.names() {
 		desc.Types[name] = sources.FieldType{Nullable: true}
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -34,8 +35,7 @@ const (
 // answer is what a service gave to one request.
 type answer struct {
 	status int
-	body   []byte   // JSON that has passed jsonrecord.Check; nil unless status is 200
-	at     *url.URL // where it was found, after redirects
+	body   []byte // JSON that has passed jsonrecord.Check; nil unless status is 200
 }
 
 // statusError is an answer that gives no records, by its status.
@@ -74,7 +74,7 @@ func (s *source) get(ctx context.Context, what string, at *url.URL, expected ...
 		return nil, s.unreached(ctx, bounded, what, err)
 	}
 	defer drain(response.Body)
-	out := &answer{status: response.StatusCode, at: response.Request.URL}
+	out := &answer{status: response.StatusCode}
 	switch {
 	case response.StatusCode == http.StatusOK:
 		if out.body, err = s.read(ctx, bounded, what, response); err != nil {
@@ -85,10 +85,23 @@ func (s *source) get(ctx context.Context, what string, at *url.URL, expected ...
 	case response.StatusCode == http.StatusNotModified && cached:
 		out.status, out.body = http.StatusOK, known.body
 		return out, nil
-	case slices.Contains(expected, response.StatusCode):
+	case slices.Contains(expected, response.StatusCode) && settled(response):
 		return out, nil
+	case slices.Contains(expected, response.StatusCode):
+		return nil, fmt.Errorf("%s: the service leads elsewhere for now, such as to a login, and answers %d there", what, response.StatusCode)
 	}
 	return nil, refusal(what, response)
+}
+
+// settled says whether an answer was found where it was asked for, or where the
+// service says that it lives for good.
+func settled(response *http.Response) bool {
+	for by := response.Request.Response; by != nil; by = by.Request.Response {
+		if by.StatusCode != http.StatusMovedPermanently && by.StatusCode != http.StatusPermanentRedirect {
+			return false
+		}
+	}
+	return true
 }
 
 // drain reads what is left of a short body, so that its connection can be used again.
@@ -103,7 +116,7 @@ func drain(body io.ReadCloser) {
 func (s *source) read(ctx, bounded context.Context, what string, response *http.Response) ([]byte, error) {
 	if given := response.Header.Get("Content-Type"); given != "" && !saysJSON(given) {
 		kind, _, _ := mime.ParseMediaType(given)
-		return nil, fmt.Errorf("%s: the answer says that it is %q and not JSON: an error page, or another address than meant", what, kind)
+		return nil, fmt.Errorf("%s: the answer says that it is %q and not JSON: an error page, or another address than meant", what, brief(kind))
 	}
 	var body bytes.Buffer
 	n, err := io.Copy(&body, io.LimitReader(response.Body, mostBody+1))
@@ -118,6 +131,14 @@ func (s *source) read(ctx, bounded context.Context, what string, response *http.
 		return nil, fmt.Errorf("%s: the answer is %w", what, err)
 	}
 	return bytes.TrimSpace(raw), nil
+}
+
+// brief is the beginning of what a service says, enough for an error.
+func brief(text string) string {
+	if len(text) > 100 {
+		return strings.ToValidUTF8(text[:100], "") + "…"
+	}
+	return text
 }
 
 func saysJSON(contentType string) bool {
@@ -154,7 +175,7 @@ func redirectWords(response *http.Response) string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf(" and leads to %s://%s, which is followed no further: only redirects within the source's own address are, at most %d", to.Scheme, to.Host, mostRedirects)
+	return fmt.Sprintf(" and leads to %s://%s, which is followed no further: only redirects within the source's own address are, at most %d", brief(to.Scheme), brief(to.Host), mostRedirects)
 }
 
 // patient takes a Retry-After, in seconds or as a date by the service's own clock.
@@ -184,6 +205,7 @@ func (s *source) unreached(ctx, bounded context.Context, what string, err error)
 	var denied *address.ForbiddenError
 	var unknown *x509.UnknownAuthorityError
 	var mismatch *x509.HostnameError
+	var broken textproto.ProtocolError
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case ctx.Err() != nil:
@@ -194,6 +216,8 @@ func (s *source) unreached(ctx, bounded context.Context, what string, err error)
 		return sources.Final(fmt.Errorf("%s: %s leads to %s, which is never called", what, s.base.Host, denied.What))
 	case errors.As(err, &unknown), errors.As(err, &mismatch), errors.As(err, &certificate):
 		return sources.Final(fmt.Errorf("%s: %s cannot prove who it is: %s", what, s.base.Host, sources.Quoteless(err.Error())))
+	case errors.As(err, &broken): // its text quotes the answer
+		return fmt.Errorf("%s: what %s answers is no HTTP", what, s.base.Host)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%s: %s hung up before its answer was whole", what, s.base.Host)
 	}

@@ -7,25 +7,83 @@ import (
 	"strings"
 )
 
-// getMany asks for keys by batch. Those that an answer leaves out are asked for
-// again by themselves, until an answer has none of them: an API that gives at most
-// so many records at once leaves none out that it has.
+// getMany asks for keys by batch. What the answer leaves out is asked for again
+// together with a witness, a key that the API has: only where the answer holds the
+// witness and none of the others are they taken to be not there. So an API that gives
+// at most so many records at once, or looks at no more than so many keys, or finds
+// nothing now and then, leaves none out that it has. Without a witness believe
+// decides.
 func (s *source) getMany(ctx context.Context, p *dataset, keys []asked) (*found, error) {
-	out := &found{}
-	for left := keys; len(left) > 0; {
-		one, err := s.getBatch(ctx, p, left)
+	out, err := s.getBatch(ctx, p, keys)
+	if err != nil {
+		return nil, err
+	}
+	left := out.absent
+	out.absent = nil
+	for n := p.batch.size - 1; len(left) > 0; {
+		witness, ok := p.witness(left)
+		if known, found := p.witness(nil); found && !ok { // what the answer leaves out was there
+			one, err := s.ask(ctx, p, known)
+			if err != nil {
+				return nil, err
+			}
+			if len(one.absent) == 0 {
+				out.records, out.alive = append(out.records, one.records...), true
+				left = without(left, known)
+				continue
+			}
+		}
+		if n < 1 || !ok {
+			out.absent, out.unwitnessed = append(out.absent, left...), true
+			return out, nil
+		}
+		n = min(n, len(left))
+		one, err := s.getBatch(ctx, p, append(left[:n:n], witness))
 		if err != nil {
 			return nil, err
 		}
-		out.records = append(out.records, one.records...)
-		out.alive = out.alive || one.alive
-		if len(one.absent) == len(left) || len(one.absent) == 0 {
-			out.absent = one.absent
-			break
+		absent := without(one.absent, witness)
+		for i := range one.records {
+			if canonical(one.records[i].Key) != witness.id {
+				out.records = append(out.records, one.records[i])
+			}
 		}
-		left = one.absent
+		testified := one.alive && !one.divided && len(absent) == len(one.absent)
+		switch {
+		case len(absent) < n: // what was left out may have had no room
+			left = append(absent, left[n:]...)
+			out.alive = out.alive || one.alive
+		case testified:
+			out.absent, left = append(out.absent, absent...), left[n:]
+			out.alive, n = true, min(2*n, p.batch.size-1)
+		case n > 1:
+			n /= 2
+		default:
+			if err := s.recall(ctx, p, witness); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return out, nil
+}
+
+func without(keys []asked, one asked) (left []asked) {
+	for _, a := range keys {
+		if a.id != one.id {
+			left = append(left, a)
+		}
+	}
+	return left
+}
+
+// recall forgets a witness that an answer left out, unless the API has it still.
+func (s *source) recall(ctx context.Context, p *dataset, witness asked) error {
+	there, err := s.has(ctx, p, witness)
+	if there {
+		return fmt.Errorf("%s: the answer leaves out a record that the API has: ask for fewer at once (batch.size)", p.batch.what)
+	}
+	p.forget(witness)
+	return err
 }
 
 // getBatch sends one request, or several where the service refuses one for a key
@@ -49,6 +107,11 @@ func (s *source) getBatch(ctx context.Context, p *dataset, keys []asked) (*found
 	if err != nil {
 		return nil, err
 	}
+	return p.sorted(items, keys)
+}
+
+// sorted sorts what an answer holds by the keys that were asked for.
+func (p *dataset) sorted(items [][]byte, keys []asked) (*found, error) {
 	out := &found{}
 	wanted, there, texts := map[string]asked{}, map[string]bool{}, map[string]bool{}
 	for _, a := range keys {
@@ -59,6 +122,11 @@ func (s *source) getBatch(ctx context.Context, p *dataset, keys []asked) (*found
 		records, err := p.records(item, p.batch.what, fmt.Sprintf("%s[%d]", spelled(p.batch.items), i))
 		if err != nil {
 			return nil, err
+		}
+		if why, err := p.doubtOf(item, keys); err != nil {
+			return nil, err
+		} else if why != "" {
+			doubt = why
 		}
 		for _, r := range records {
 			id := canonical(r.Key)
@@ -92,7 +160,7 @@ func (s *source) getBatch(ctx context.Context, p *dataset, keys []asked) (*found
 }
 
 func (s *source) halves(ctx context.Context, p *dataset, keys []asked) (*found, error) {
-	out := &found{}
+	out := &found{divided: true}
 	for _, half := range [][]asked{keys[:len(keys)/2], keys[len(keys)/2:]} {
 		one, err := s.getBatch(ctx, p, half)
 		if err != nil {

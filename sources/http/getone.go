@@ -43,17 +43,20 @@ func (s *source) getOne(ctx context.Context, p *dataset, keys []asked) (*found, 
 	if err != nil {
 		return nil, err
 	}
+	if doubt, err := p.doubtOf(item, keys); doubt != "" || err != nil {
+		return &found{records: skipped(keys, doubt), alive: true}, err
+	}
 	out := &found{alive: true}
 	for _, r := range records {
 		switch {
 		case canonical(r.Key) == a.id:
 			out.records = append(out.records, r)
 		case !r.Key.Whole() && r.Unreadable != "":
-			out.records = append(out.records, skipped(keys, "the service answers with a record whose key cannot be read")...)
+			out.records = append(out.records, skipped(keys, keyUnreadable)...)
 		case p.Unwind != "" || sameText(r.Key, a):
 			// Other elements of the document, or a key of another kind that is written alike.
 		default:
-			out.records = append(out.records, skipped(keys, "the service answers with another record than the one asked for")...)
+			out.records = append(out.records, skipped(keys, anotherRecord)...)
 		}
 	}
 	if len(out.records) == 0 {

@@ -269,6 +269,19 @@ func lies() []lie {
 			say(w, `{"data":[],"page":{"next":null}}`)
 		}), share: 0.3, needs: "list", begins: 2},
 		{name: "a list that ends early now and then", tell: onList(instead(200, json, `{"data":[],"page":{"next":null}}`)), share: 0.5, needs: "list and", begins: 2, omits: true},
+		{name: "a list that ends early once in ten pages", tell: onList(instead(200, json, `{"data":[],"page":{"next":null}}`)), share: 0.1, needs: "list", begins: 2, omits: true},
+		{name: "a page that lacks a record now and then", tell: onList(changed(func(body string) string {
+			first, rest, more := strings.Cut(body, `},{`)
+			if !more {
+				return first
+			}
+			return `{"data":[{` + rest
+		})), share: 0.05, needs: "list", begins: 2, omits: true},
+		{name: "a batch that finds nothing now and then", tell: replaced(func(r *http.Request) {
+			if r.URL.Query().Has("ids") {
+				setQuery(r, "ids", "0")
+			}
+		}), share: 0.3, needs: "batch"},
 		{name: "a list that ends after its first page", tell: onList(func(s *script, w http.ResponseWriter, _ *http.Request, h *recorded) {
 			at, _, _ := strings.Cut(h.body.String(), `"page"`)
 			say(w, at+`"page":{"next":""}}`)

@@ -54,13 +54,38 @@ func (s *source) listPage(ctx context.Context, p *dataset, token string) (*listP
 		for range records {
 			page.sizes = append(page.sizes, len(item)/len(records))
 		}
-		page.records = append(page.records, records...)
+		if page.records = append(page.records, records...); len(page.records) > jsonrecord.MostRecords {
+			return nil, sources.Final(fmt.Errorf("%s: the answer holds more than %d records: ask for less at once (page_size)", l.what, jsonrecord.MostRecords))
+		}
 		digest.Write(binary.BigEndian.AppendUint64(nil, uint64(len(item))))
 		digest.Write(item)
 	}
 	page.print = int64(binary.BigEndian.Uint64(digest.Sum(nil)))
 	if l.next != nil {
 		page.next, err = nextOf(got.body, l)
+	}
+	return page, err
+}
+
+// mostEnds is how often the last page is asked for, until it ends twice alike.
+const mostEnds = 4
+
+// tourPage reads a page of a tour. That it is the last one the service must say twice,
+// with as many records: one that now and then gives a page short of everything would
+// else end a list wherever it pleases.
+func (s *source) tourPage(ctx context.Context, p *dataset, token string) (*listPage, error) {
+	page, err := s.listPage(ctx, p, token)
+	for range mostEnds - 1 {
+		if err != nil || page.next != "" || p.list.next == nil {
+			return page, err
+		}
+		before := len(page.items)
+		if page, err = s.listPage(ctx, p, token); err == nil && len(page.items) == before {
+			return page, nil
+		}
+	}
+	if err == nil && page.next == "" {
+		err = fmt.Errorf("%s: the last page has more records, and then fewer: nobody knows where the list ends", p.list.what)
 	}
 	return page, err
 }
@@ -83,6 +108,9 @@ func itemsOf(raw []byte, what string, path []string) (items [][]byte, err error)
 		return nil, fmt.Errorf("%s: what the answer has at %s is no array of records", what, spelled(path))
 	}
 	err = jsonrecord.Elements(raw, func(item []byte) error {
+		if len(items) == jsonrecord.MostRecords {
+			return sources.Final(fmt.Errorf("%s: the answer holds more than %d records: ask for less at once (page_size, batch.size)", what, len(items)))
+		}
 		items = append(items, item)
 		return nil
 	})
@@ -96,6 +124,11 @@ func (p *dataset) records(item []byte, what, where string) ([]sources.Record, er
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", what, where, err)
 	}
+	if p.outside.shape != nil {
+		if _, err := p.outside.read(item); err != nil {
+			return nil, fmt.Errorf("%s: %s %w", what, where, err)
+		}
+	}
 	if p.Unwind != "" {
 		return records, nil
 	}
@@ -108,6 +141,9 @@ func (p *dataset) records(item []byte, what, where string) ([]sources.Record, er
 	}
 	return records, nil
 }
+
+// longestToken bounds what names a next page: it is kept with the run.
+const longestToken = 8192
 
 // nextOf is how the answer says to go on; "" at the end.
 func nextOf(body []byte, l *listing) (string, error) {
@@ -124,6 +160,8 @@ func nextOf(body []byte, l *listing) (string, error) {
 		return "", fmt.Errorf("%s: %s cannot be read", l.what, spelled(l.next))
 	case v.IsNull(), v.Kind() == sources.KindBool && !v.AsBool():
 		return "", nil
+	case len(raw) > longestToken:
+		return "", fmt.Errorf("%s: %s is longer than %d bytes", l.what, spelled(l.next), longestToken)
 	case v.Kind() == sources.KindText, v.Kind().Number():
 		return v.String(), nil
 	}
@@ -139,6 +177,8 @@ type tour struct {
 	keys   map[uint64]struct{}
 	began  time.Time // zero where it did not begin with the first page
 	latest *listPage
+	tail   []asked // a few keys of the last page that had any
+	empty  int     // pages in a row that hold nothing
 }
 
 // mostSeen bounds the items of a list that a tour remembers.
@@ -157,6 +197,12 @@ func (t *tour) visit(p *listPage, l *listing) error {
 	if back, known := t.pages[p.next]; p.next != "" && known && back <= at || p.next != "" && p.next == p.token {
 		return fmt.Errorf("%s: the list goes round in circles: %s of page %d leads back to page %d", l.what, spelled(l.next), at+1, back+1)
 	}
+	if t.empty++; len(p.items) > 0 || p.next == "" {
+		t.empty = 0
+	}
+	if t.empty >= mostEmpty {
+		return fmt.Errorf("%s: %d pages in a row hold nothing, and each names a next one", l.what, t.empty)
+	}
 	here := maphash.String(t.seed, p.token)
 	for _, item := range p.items {
 		hash := maphash.Bytes(t.seed, item)
@@ -174,6 +220,12 @@ func (t *tour) visit(p *listPage, l *listing) error {
 	}
 	if !known && at == 0 && p.token == "" {
 		t.began = p.asked
+	}
+	if n := len(p.records); n > 0 {
+		t.tail = nil
+		for i := 0; i < n; i += 1 + n/mostTail {
+			t.tail = append(t.tail, distinct([]sources.Key{p.records[i].Key})...)
+		}
 	}
 	t.pages[p.token] = at
 	t.latest = p

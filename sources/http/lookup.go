@@ -26,12 +26,17 @@ type chunk struct {
 	read func(context.Context, *dataset, []asked) (*found, error)
 }
 
-// found is what a chunk gave. Alive says that some of it was there: the API finds
-// records at all.
+// found is what a chunk gave.
 type found struct {
 	records []sources.Record
 	absent  []asked
-	alive   bool
+	// alive: some of it was there, so the API finds records at all.
+	alive bool
+	// divided: it took several requests, none of which says anything of the others' keys.
+	divided bool
+	// unwitnessed: nothing was known to be there that could have been asked for along
+	// with what is absent.
+	unwitnessed bool
 }
 
 // longestKey bounds the text of a key in an address.
@@ -149,6 +154,14 @@ func (s *source) readChunks(ctx context.Context, p *dataset, chunks []chunk, at 
 	}
 	if err := s.believe(ctx, p, all); err != nil {
 		return nil, err
+	}
+	for i, f := range all { // what was asked for before anything was known
+		if _, known := p.witness(f.absent); f.unwitnessed && known && p.batch.size > 1 {
+			var err error
+			if all[i], err = chunks[i].read(ctx, p, chunks[i].keys); err != nil {
+				return nil, err
+			}
+		}
 	}
 	parts := make([]*held, len(all))
 	for i, f := range all {

@@ -86,13 +86,13 @@ func (s *source) address(path, rawPath string, query url.Values) *url.URL {
 // "" is the first page. An address of another origin is refused.
 func (s *source) listAddress(l *listing, next string) (*url.URL, error) {
 	first := s.address(l.Path, (&url.URL{Path: l.Path}).EscapedPath(), nil)
-	if next != "" && (strings.Contains(next, "://") || strings.HasPrefix(next, "/") || strings.HasPrefix(next, "?")) {
+	if strings.Contains(next, "://") || !l.holed && (strings.HasPrefix(next, "/") || strings.HasPrefix(next, "?")) {
 		to, err := first.Parse(next)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s names a next page whose address cannot be read", l.what, spelled(l.next))
 		}
 		if to.User != nil || !s.own(to) {
-			return nil, sources.Final(fmt.Errorf("%s: %s leads to %s://%s, which is not the source's own address", l.what, spelled(l.next), to.Scheme, to.Host))
+			return nil, sources.Final(fmt.Errorf("%s: %s leads to %s://%s, which is not the source's own address", l.what, spelled(l.next), brief(to.Scheme), brief(to.Host)))
 		}
 		to.Fragment = ""
 		return s.signed(to), nil

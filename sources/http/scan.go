@@ -3,13 +3,17 @@ package http
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"plumbline/sources"
 )
 
-// mostEmpty is how many pages in a row may hold nothing and name a next one.
-const mostEmpty = 100
+const (
+	// mostEmpty is how many pages in a row may hold nothing and name a next one.
+	mostEmpty = 100
+	// mostFetched is how many pages of the list make one page at most, however few of
+	// their records exist for the dataset: reading goes on in time.
+	mostFetched = 20
+)
 
 // errPosition is final: no later read will understand it.
 var errPosition = errors.New("a position that this source did not make")
@@ -76,24 +80,22 @@ func (s *source) Scan(ctx context.Context, d *sources.Dataset, r sources.ScanReq
 // scan fills a page from as many of the list's as it takes.
 func (s *source) scan(ctx context.Context, way *tourOf, r sources.ScanRequest, at, upTo listPlace) (sources.Page, error) {
 	p, page := way.of, sources.Page{}
-	for taken, empty := 0, 0; ; {
+	var told *readings
+	if p.get == nil && p.batch == nil {
+		told = s.readingsOf(p)
+	}
+	for taken, fetched := 0, 0; ; fetched++ {
 		if r.UpTo != nil && at.token == upTo.token && at.offset == upTo.offset {
 			page.Done = true
 			return page, nil
 		}
-		if taken >= r.Records || taken > 0 && page.Size >= r.Bytes {
+		if taken >= r.Records || taken > 0 && page.Size >= r.Bytes || fetched == mostFetched {
 			page.Next = at.position()
 			return page, nil
 		}
 		from, err := s.pageAt(ctx, p, way.tour, &at)
 		if err != nil {
 			return sources.Page{}, err
-		}
-		if empty++; len(from.records) > 0 {
-			empty = 0
-		}
-		if empty == mostEmpty {
-			return sources.Page{}, fmt.Errorf("%s: %d pages in a row hold nothing, and each names a next one", p.list.what, empty)
 		}
 		end := len(from.records)
 		if r.UpTo != nil && upTo.token == at.token && upTo.offset >= at.offset && upTo.offset <= end {
@@ -108,6 +110,9 @@ func (s *source) scan(ctx context.Context, way *tourOf, r sources.ScanRequest, a
 			}
 			taken++
 			page.Size += size
+			if told != nil {
+				told.note(canonical(from.records[at.offset].Key))
+			}
 			take(&page, from.records[at.offset], r)
 		}
 		if from.next == "" && end == len(from.records) {
@@ -159,7 +164,7 @@ func (s *source) pageAt(ctx context.Context, p *dataset, t *tour, at *listPlace)
 	if t.latest != nil && t.latest.token == at.token && t.latest.print == at.print && at.offset > 0 {
 		return t.latest, nil
 	}
-	page, err := s.listPage(ctx, p, at.token)
+	page, err := s.tourPage(ctx, p, at.token)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ type source struct {
 	bodies   *bodies
 	held     *shelf[*held]
 	tours    *shelf[*tourOf]
+	readings *shelf[*readings]
 	datasets sync.Map // *sources.Dataset → *dataset
 	memories sync.Map // a dataset's identity → *memory
 	prepared atomic.Int32
@@ -83,14 +84,15 @@ func Open(o sources.Options) (sources.Source, error) {
 		MaxIdleConnsPerHost: o.Connections, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: mostHeader,
 	}
 	s := &source{name: o.Name, base: base, headers: headers, timeout: o.StatementTimeout, idle: transport.CloseIdleConnections,
-		slots: make(chan struct{}, o.Connections), bodies: newBodies(), held: newShelf[*held](32), tours: newShelf[*tourOf](16),
+		slots: make(chan struct{}, o.Connections), bodies: newBodies(), held: newShelf[*held](32), tours: newShelf[*tourOf](16), readings: newShelf[*readings](mostLists),
 		client: &http.Client{Transport: transport}}
 	s.client.CheckRedirect = s.redirect
 	return s, nil
 }
 
 func headersOf(given map[string]sources.Secret) (http.Header, error) {
-	headers := http.Header{"Accept": {"application/json"}, "User-Agent": {"Plumbline"}}
+	// A cache on the way may not answer in the service's place without asking it.
+	headers := http.Header{"Accept": {"application/json"}, "Cache-Control": {"no-cache"}, "User-Agent": {"Plumbline"}}
 	for name, value := range given {
 		bad := strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 		if bad || name == "" || strings.ContainsAny(name, " \t\r\n:") {

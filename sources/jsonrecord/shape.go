@@ -97,6 +97,12 @@ func (s *Shape) place(name string) (level int, path string) {
 	return 0, name
 }
 
+// MostRecords bounds the records of one document, each of which takes far more
+// memory than the few bytes that it may have there.
+const MostRecords = 1 << 18
+
+var errTooMany = sources.Final(fmt.Errorf("more than %d records in one document", MostRecords))
+
 // Records reads the records of one document, in their order: one, or one for each
 // element of the unwound array. Those out of the dataset's scope do not exist. raw
 // must have passed Check. An error says that it is no document.
@@ -105,22 +111,25 @@ func (s *Shape) Records(raw []byte) ([]sources.Record, error) {
 		return nil, fmt.Errorf("%s is no object", kindOf(raw))
 	}
 	var records []sources.Record
-	err := s.expand(0, "", raw, values{slots: make([]sources.Value, len(s.names))}, func(v values) {
+	err := s.expand(0, "", raw, values{slots: make([]sources.Value, len(s.names))}, func(v values) error {
 		if r, exists := s.record(v, len(raw)); exists {
 			records = append(records, r)
 		}
+		if len(records) > MostRecords {
+			return errTooMany
+		}
+		return nil
 	})
 	return records, err
 }
 
 // expand reads a level and goes on to the elements of the array below it.
-func (s *Shape) expand(level int, name string, raw []byte, v values, each func(values)) error {
+func (s *Shape) expand(level int, name string, raw []byte, v values, each func(values) error) error {
 	if err := s.levels[level].read(name, raw, &v); err != nil {
 		return err
 	}
 	if level == len(s.steps) {
-		each(v)
-		return nil
+		return each(v)
 	}
 	var below []byte
 	times := 0
@@ -143,8 +152,7 @@ func (s *Shape) expand(level int, name string, raw []byte, v values, each func(v
 	switch {
 	case times > 1:
 		v.spoil(s.steps[level], sources.ErrDuplicateName)
-		each(v)
-		return nil
+		return each(v)
 	case times == 0 || below[0] == 'n':
 		return nil
 	case below[0] == '[':

@@ -3,6 +3,7 @@ package memory_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -60,6 +61,7 @@ func harnessOf(store *memory.Store, cable *line, order memory.Order, raw bool) s
 			return ""
 		},
 		Condition: func(c sourcetest.Condition) string { return register(store, c) },
+		Alter:     func(_ testing.TB, d sources.Dataset, c sourcetest.Change) { alter(store, d.Name, c) },
 		Through: func(testing.TB) (sources.Secret, sourcetest.Line) {
 			*cable = line{cut: -1}
 			return throughLine, cable
@@ -99,6 +101,34 @@ func load(store *memory.Store, order memory.Order, table sourcetest.Table) sourc
 		store.Put(table.Name, row...)
 	}
 	return d
+}
+
+// alter changes the suite's table, whose columns are k, price, note and n.
+func alter(store *memory.Store, table string, c sourcetest.Change) {
+	const price, note = 1, 2
+	text := sources.FieldType{Declared: "text", Kind: sources.KindText, Nullable: true}
+	switch c {
+	case sourcetest.WriteRow:
+		store.Put(table, sources.Int(1), sources.Null(), sources.Text("another"), sources.Int(1))
+	case sourcetest.IndexField:
+		store.Alter(table, func(t *memory.Table) { t.Index = []string{"note"} }, nil)
+	case sourcetest.AddField:
+		store.Alter(table, func(t *memory.Table) { t.Columns = append(t.Columns, memory.Column{Name: "added", FieldType: text}) },
+			func(v []sources.Value) []sources.Value { return append(v, sources.Null()) })
+	case sourcetest.RetypeField:
+		store.Alter(table, func(t *memory.Table) { t.Columns[price].FieldType = text },
+			func(v []sources.Value) []sources.Value { v[price] = sources.Text(v[price].String()); return v })
+	case sourcetest.RenameField:
+		store.Alter(table, func(t *memory.Table) {
+			t.Columns[note].Name = "remark"
+			t.Index = []string{"remark"}
+		}, nil)
+	case sourcetest.DropField:
+		store.Alter(table, func(t *memory.Table) { t.Columns = slices.Delete(t.Columns, price, price+1) },
+			func(v []sources.Value) []sources.Value { return slices.Delete(v, price, price+1) })
+	case sourcetest.Replace:
+		store.Truncate(table)
+	}
 }
 
 func register(store *memory.Store, c sourcetest.Condition) string {

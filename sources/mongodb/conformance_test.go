@@ -47,6 +47,22 @@ func (s *shop) harness(t *testing.T) sourcetest.Harness {
 			}
 			return filterText(t, bson.D{{Key: c.Field, Value: bson.D{{Key: "$nonsense", Value: 1}}}})
 		},
+		Alter: func(t testing.TB, d sources.Dataset, c sourcetest.Change) {
+			collection := shop.db.Collection(d.Name)
+			var err error
+			switch c {
+			case sourcetest.WriteRow:
+				_, err = collection.UpdateOne(t.Context(), bson.D{{Key: "_id", Value: 1}}, bson.D{{Key: "$set", Value: bson.D{{Key: "note", Value: "another"}}}})
+			case sourcetest.IndexField:
+				shop.index(d.Name, false, "note")
+			case sourcetest.Replace:
+				err = collection.Drop(t.Context())
+				shop.create(d.Name)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
 		Writing: func(_ testing.TB, d sources.Dataset) []sources.Dataset {
 			out, merge := d, d
 			out.Pipeline = fmt.Sprintf(`[{"$match":{"_id":{"$lt":0}}},{"$out":%q}]`, d.Name)
@@ -67,6 +83,7 @@ func (s *shop) harness(t *testing.T) sourcetest.Harness {
 		Secrets: []string{"hidden%21word", "hidden!word"},
 		Cannot: map[sourcetest.Ability]string{
 			sourcetest.CannotDeliverRaw: "equal numbers have several spellings in BSON, and documents any order of members",
+			sourcetest.CannotDeclare:    "a collection has no schema",
 			sourcetest.CannotMissFields: "a collection has no schema: a field that no sampled document has is a warning",
 		},
 	}

@@ -41,6 +41,17 @@ func harness(d *database, collation string) sourcetest.Harness {
 			file.Where = "1); DELETE FROM " + ds.Name + "; SELECT (1"
 			return []sources.Dataset{where, deleted, query, file}
 		},
+		Alter: func(_ testing.TB, ds sources.Dataset, c sourcetest.Change) {
+			d.exec(strings.ReplaceAll(map[sourcetest.Change]string{
+				sourcetest.WriteRow:    "UPDATE TABLE_ SET note = 'another' WHERE k = 1",
+				sourcetest.IndexField:  "CREATE INDEX by_note ON TABLE_ (note(10))",
+				sourcetest.AddField:    "ALTER TABLE TABLE_ ADD COLUMN added longtext NULL",
+				sourcetest.RetypeField: "ALTER TABLE TABLE_ MODIFY price longtext NULL",
+				sourcetest.RenameField: "ALTER TABLE TABLE_ RENAME COLUMN note TO remark",
+				sourcetest.DropField:   "ALTER TABLE TABLE_ DROP COLUMN price",
+				sourcetest.Replace:     "TRUNCATE TABLE TABLE_",
+			}[c], "TABLE_", ident(ds.Name)))
+		},
 		Through: func(t testing.TB) (sources.Secret, sourcetest.Line) {
 			w := sourcetest.NewWire(t, "tcp", d.url.Host)
 			u := *d.url
@@ -54,7 +65,10 @@ func harness(d *database, collation string) sourcetest.Harness {
 			"mysql://reader:hidden%21word@127.0.0.1/shop?allowAllFiles=true", "mysql://127.0.0.1/shop?tls=true&tls=hidden!word",
 			"mysql://reader:hidden%21word@127.0.0.1/shop?cleartext_password=true"},
 		Secrets: []string{"hidden%21word", "hidden!word"},
-		Cannot:  map[sourcetest.Ability]string{sourcetest.CannotMixKinds: "a column has one type"},
+		Cannot: map[sourcetest.Ability]string{
+			sourcetest.CannotMixKinds: "a column has one type",
+			sourcetest.CannotIdentify: "what tells a table is when it was made, and that is kept to the second",
+		},
 	}
 }
 

@@ -58,7 +58,8 @@ func (c *conn) begin(ctx context.Context) error {
 			return fmt.Errorf("set up the session: %w", err)
 		}
 	}
-	if err := c.exec(ctx, "SET SESSION TRANSACTION READ ONLY"); err != nil {
+	// Whatever the server's default is, nothing is read that was never committed.
+	if err := c.exec(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY"); err != nil {
 		return fmt.Errorf("make the session read-only: %w", err)
 	}
 	return c.verify(ctx)
@@ -66,13 +67,13 @@ func (c *conn) begin(ctx context.Context) error {
 
 // verify fails where the session is not as it was asked to be.
 func (c *conn) verify(ctx context.Context) error {
-	readOnly := "@@SESSION.transaction_read_only"
+	readOnly, isolation := "@@SESSION.transaction_read_only", "@@SESSION.transaction_isolation"
 	if c.mariadb {
-		readOnly = "@@SESSION.tx_read_only"
+		readOnly, isolation = "@@SESSION.tx_read_only", "@@SESSION.tx_isolation"
 	}
 	rows, err := c.facts(ctx, `SELECT FROM_UNIXTIME(86400) = '1970-01-02 00:00:00' AND TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()) = 0 AS UTC,
-		`+readOnly+` AS READONLY, @@SESSION.sql_select_limit >= 18446744073709551615 AS UNLIMITED, @@SESSION.character_set_results AS CHARSET,
-		`+statementTimeLimit(c.mariadb)+` AS TIMEOUT`)
+		`+readOnly+` AS READONLY, `+isolation+` <> 'READ-UNCOMMITTED' AS COMMITTED, @@SESSION.sql_select_limit >= 18446744073709551615 AS UNLIMITED, @@SESSION.character_set_results AS CHARSET,
+		@@SESSION.max_sort_length >= `+strconv.Itoa(sortLength)+` AS SORTED, @@SESSION.group_concat_max_len >= `+strconv.Itoa(listLength)+` AS WHOLE, `+statementTimeLimit(c.mariadb)+` AS TIMEOUT`)
 	if err != nil {
 		return fmt.Errorf("look at the session: %w", err)
 	}
@@ -82,6 +83,12 @@ func (c *conn) verify(ctx context.Context) error {
 		lost = "time_zone"
 	case got["READONLY"] != "1":
 		lost = "TRANSACTION READ ONLY"
+	case got["COMMITTED"] != "1":
+		lost = "TRANSACTION ISOLATION LEVEL"
+	case got["SORTED"] != "1":
+		lost = "max_sort_length"
+	case got["WHOLE"] != "1":
+		lost = "group_concat_max_len"
 	case got["UNLIMITED"] != "1":
 		lost = "sql_select_limit"
 	case got["CHARSET"] != "utf8mb4":

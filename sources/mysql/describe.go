@@ -37,7 +37,8 @@ func (p *plan) order() sources.Order {
 				return sources.OrderOwn
 			}
 		case familyText:
-			if !c.bytewise() {
+			// A smaller set lacks characters that a bound of another store may have.
+			if !c.bytewise() || c.charset != "utf8mb4" {
 				return sources.OrderOwn
 			}
 		default:

@@ -21,14 +21,15 @@ func (s *source) Gauge(ctx context.Context) (load sources.Load, err error) {
 }
 
 func loadOf(ctx context.Context, c *conn) (load sources.Load, err error) {
-	rows, err := c.facts(ctx, "SHOW GLOBAL STATUS LIKE 'Threads_running'")
-	if err != nil {
-		return load, fmt.Errorf("ask how busy the server is: %w", err)
+	if load.Active, load.ActiveKnown, err = c.others(ctx); err != nil {
+		return load, err
 	}
-	ours := int(c.pool.running.Load()) + 1 // the one that asked
-	if len(rows) > 0 {
-		running, err := strconv.Atoi(rows[0]["VALUE"])
-		load.Active, load.ActiveKnown = max(0, running-ours), err == nil
+	if load.Active > 0 { // one of ours that ended as the server counted is none of others
+		again, _, err := c.others(ctx)
+		if err != nil {
+			return load, err
+		}
+		load.Active = min(load.Active, again)
 	}
 	lines, denied, err := c.replication(ctx)
 	if err != nil {
@@ -45,6 +46,22 @@ func loadOf(ctx context.Context, c *conn) (load sources.Load, err error) {
 		load.Note = "a primary does not tell how late its standbys are; give the standby itself as a source"
 	}
 	return load, nil
+}
+
+// others counts the threads at work that are not of our pool: those of ours are
+// the most that were at work before or after the server was asked.
+func (c *conn) others(ctx context.Context) (active int, known bool, err error) {
+	before := c.pool.running.Load()
+	rows, err := c.facts(ctx, "SHOW GLOBAL STATUS LIKE 'Threads_running'")
+	if err != nil {
+		return 0, false, fmt.Errorf("ask how busy the server is: %w", err)
+	}
+	ours := int(max(before, c.pool.running.Load())) + 1 // the one that asked
+	if len(rows) == 0 {
+		return 0, false, nil
+	}
+	running, err := strconv.Atoi(rows[0]["VALUE"])
+	return max(0, running-ours), err == nil, nil
 }
 
 // lag is the longest delay of a standby's lines; it is known only where each tells its own.

@@ -124,7 +124,8 @@ func TestTheSessionIsOursWhateverTheServersDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.pool.release(c)
-	for _, change := range []string{"SET SESSION time_zone = '+05:30'", "SET SESSION sql_select_limit = 2", "SET NAMES latin1", "SET SESSION TRANSACTION READ WRITE"} {
+	for _, change := range []string{"SET SESSION time_zone = '+05:30'", "SET SESSION sql_select_limit = 2", "SET NAMES latin1", "SET SESSION TRANSACTION READ WRITE",
+		"SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED", "SET SESSION max_sort_length = 1024", "SET SESSION group_concat_max_len = 1024"} {
 		if err := c.exec(t.Context(), change); err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +133,7 @@ func TestTheSessionIsOursWhateverTheServersDefaults(t *testing.T) {
 			t.Errorf("after %s the session is called ours: %v", change, err)
 		}
 		needed, _ := settings(c.mariadb, s.pool.statementTimeout)
-		for _, again := range []string{needed, "SET SESSION TRANSACTION READ ONLY"} {
+		for _, again := range []string{needed, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY"} {
 			if err := c.exec(t.Context(), again); err != nil {
 				t.Fatal(err)
 			}
@@ -238,9 +239,10 @@ func TestSchemaFollowsTheTable(t *testing.T) {
 		}
 	}
 	d.exec("ALTER TABLE things RENAME COLUMN v TO value")
-	var missing *sources.NotFoundError
-	if _, err := s.Schema(t.Context(), ds); !errors.As(err, &missing) || missing.Name != "v" {
-		t.Errorf("after the column went: %v", err)
+	schema, err := s.Schema(t.Context(), ds)
+	_, old := schema.Field("v")
+	if _, there := schema.Field("value"); err != nil || old || !there {
+		t.Errorf("after the column got another name: %+v, %v", schema, err)
 	}
 }
 

@@ -19,6 +19,13 @@ import (
 const (
 	connectTimeout = 10 * time.Second
 	lockTimeout    = 2 * time.Second
+	// sortLength is how many bytes of a key are sorted by. It is more than a key of
+	// an index has: keys that are sorted as equal, and are not, would be lost
+	// between two pages.
+	sortLength = 8192
+	// listLength is how long a list that a query makes of several rows may be: more
+	// than a record, for one that is cut short looks equal to another.
+	listLength = 4 * sources.MaxRecordSize
 )
 
 // errURL is told instead of what the URL's parser says, which quotes the URL.
@@ -142,6 +149,8 @@ func settings(mariadb bool, statementTimeout time.Duration) (needed string, opti
 		"SESSION sql_select_limit = 18446744073709551615", // a smaller one would make short pages
 		"SESSION sql_auto_is_null = 0",                    // else IS NULL finds the row last inserted
 		"SESSION sql_big_selects = 1",
+		fmt.Sprintf("SESSION max_sort_length = %d", sortLength),
+		fmt.Sprintf("SESSION group_concat_max_len = %d", listLength),
 		fmt.Sprintf("SESSION lock_wait_timeout = %d", int(lockTimeout.Seconds())),
 		fmt.Sprintf("SESSION innodb_lock_wait_timeout = %d", int(lockTimeout.Seconds())),
 	}

@@ -15,12 +15,9 @@ func (s *source) Schema(ctx context.Context, d *sources.Dataset) (sources.Schema
 	if err := supported(d); err != nil {
 		return sources.Schema{}, sources.Final(err)
 	}
-	p := &plan{dataset: d, types: map[string]sources.FieldType{}, keys: len(d.Key)}
+	p := &plan{dataset: d}
 	columns, err := p.find(ctx, s)
 	if err != nil {
-		return sources.Schema{}, err
-	}
-	if err := p.choose(columns); err != nil {
 		return sources.Schema{}, err
 	}
 	var schema sources.Schema

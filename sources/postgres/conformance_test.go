@@ -56,6 +56,17 @@ func harness(d *database) sourcetest.Harness {
 			query.Name, query.Query = "", fmt.Sprintf("SELECT * FROM %s WHERE %s()", ident(ds.Name), function)
 			return []sources.Dataset{where, deleted, query}
 		},
+		Alter: func(_ testing.TB, ds sources.Dataset, c sourcetest.Change) {
+			d.exec(strings.ReplaceAll(map[sourcetest.Change]string{
+				sourcetest.WriteRow:    "UPDATE TABLE_ SET note = 'another' WHERE k = 1",
+				sourcetest.IndexField:  "CREATE INDEX ON TABLE_ (note)",
+				sourcetest.AddField:    "ALTER TABLE TABLE_ ADD COLUMN added text",
+				sourcetest.RetypeField: "ALTER TABLE TABLE_ ALTER COLUMN price TYPE text",
+				sourcetest.RenameField: "ALTER TABLE TABLE_ RENAME COLUMN note TO remark",
+				sourcetest.DropField:   "ALTER TABLE TABLE_ DROP COLUMN price",
+				sourcetest.Replace:     "TRUNCATE TABLE_",
+			}[c], "TABLE_", ident(ds.Name)))
+		},
 		Through: func(t testing.TB) (sources.Secret, sourcetest.Line) {
 			w := sourcetest.NewWire(t, "tcp", d.url.Host)
 			u := *d.url

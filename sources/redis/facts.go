@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -25,14 +26,21 @@ func (s *source) info(ctx context.Context, what string, sections ...string) (map
 		}
 		all := map[string]string{}
 		for _, answer := range answers {
-			for line := range strings.Lines(answer.Val()) {
-				if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok && !strings.HasPrefix(line, "#") {
-					all[name] = value
-				}
-			}
+			maps.Copy(all, fieldsOf(answer.Val()))
 		}
 		return all, nil
 	})
+}
+
+// fieldsOf are the names and values of an answer to INFO.
+func fieldsOf(info string) map[string]string {
+	fields := map[string]string{}
+	for line := range strings.Lines(info) {
+		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok && !strings.HasPrefix(line, "#") {
+			fields[name] = value
+		}
+	}
+	return fields
 }
 
 // Probe says what server answers and as whom we read.
@@ -82,8 +90,8 @@ func (s *source) Gauge(ctx context.Context) (sources.Load, error) {
 
 // loadOf reads the load from INFO replication.
 func loadOf(info map[string]string) sources.Load {
-	load := sources.Load{Note: "Redis does one command at a time, and does not say how many wait"}
-	if info["role"] == "slave" {
+	load := sources.Load{Note: "Redis does one command at a time, and does not say how many wait", Standby: info["role"] == "slave"}
+	if load.Standby {
 		behind := info["master_last_io_seconds_ago"]
 		if info["master_link_status"] != "up" {
 			behind = info["master_link_down_since_seconds"]

@@ -30,11 +30,16 @@ type stored struct {
 	skipped, unreadable string
 }
 
-// measured is how large a value is, in bytes or fields, before it is read.
+// measured is how large a value is before it is read: of a hash about, as the
+// server estimates it from some of its fields.
 type measured struct {
-	size  int
-	wrong bool // it is of another type
+	size   int  // in bytes
+	fields int  // of a hash
+	wrong  bool // it is of another type
 }
+
+// fieldSize is about how large a field of a hash is, where the server does not say.
+const fieldSize = 64
 
 // fetch reads the values of keys, as many from the first on as go into bytes, one
 // at least. Which of them are there is said by the answer that holds the value.
@@ -49,15 +54,15 @@ func (s *source) fetch(ctx context.Context, p *dataset, keys []string, bytes int
 	total := 0
 	for i, key := range keys {
 		one := stored{key: key}
-		size := sizes[i].size
+		size, fields := sizes[i].size, sizes[i].fields
 		switch {
 		case sizes[i].wrong:
 			one.there, one.unreadable = true, fmt.Sprintf("the key in Redis holds another type of value than %s", p.format)
-		case p.format == sources.FormatHash && size > maxHash:
+		case fields > maxHash:
 			one.there, one.skipped = true, fmt.Sprintf("a hash of more than %d fields", maxHash)
 		case p.format != sources.FormatHash && size > sources.MaxRecordSize:
 			one.there, one.skipped = true, fmt.Sprintf("larger than %d bytes", sources.MaxRecordSize)
-		case p.format != sources.FormatHash:
+		default:
 			one.size = size
 		}
 		if total += one.size; i > 0 && total > bytes {
@@ -71,10 +76,10 @@ func (s *source) fetch(ctx context.Context, p *dataset, keys []string, bytes int
 // measure asks how large values are.
 func (s *source) measure(ctx context.Context, p *dataset, keys []string) ([]measured, error) {
 	pipe := s.client.Pipeline()
-	answers := make([]*redis.IntCmd, len(keys))
+	answers, estimates := make([]*redis.IntCmd, len(keys)), make([]*redis.IntCmd, len(keys))
 	for i, key := range keys {
 		if p.format == sources.FormatHash {
-			answers[i] = pipe.HLen(ctx, key)
+			answers[i], estimates[i] = pipe.HLen(ctx, key), pipe.MemoryUsage(ctx, key)
 		} else {
 			answers[i] = pipe.StrLen(ctx, key)
 		}
@@ -90,8 +95,10 @@ func (s *source) measure(ctx context.Context, p *dataset, keys []string) ([]meas
 			sizes[i].wrong = true
 		case err != nil:
 			return nil, err
-		default:
+		case estimates[i] == nil:
 			sizes[i].size = int(size)
+		default: // that our user may not ask for estimates, or the key is gone, fails nothing
+			sizes[i].fields, sizes[i].size = int(size), max(int(estimates[i].Val()), fieldSize*int(size))
 		}
 	}
 	return sizes, nil

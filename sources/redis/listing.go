@@ -20,10 +20,14 @@ const (
 	// many keys.
 	maxListed      = 1_000_000
 	maxListedBytes = 64 << 20
-	// listingKept is how long a listing that nobody reads on is kept, and
-	// maxListings how many there are.
+	// listingKept is how long a listing that nobody reads on is kept. There are at
+	// most maxListings, which together hold about maxAllBytes: where one has to go
+	// that somebody still reads, its pass is made again for each page.
 	listingKept = 5 * time.Minute
-	maxListings = 4
+	maxListings = 64
+	maxAllBytes = 4 * maxListedBytes
+	// maxServers is how often a pass begins anew because another server answers.
+	maxServers = 3
 )
 
 // listing is one pass of SCAN over all keys of the database: those that match, in
@@ -32,13 +36,18 @@ const (
 //
 // SCAN promises to give every key that is there from its beginning to its end. A
 // key that comes or goes meanwhile may be given or not, as with any read that
-// takes its time; one that is gone when its value is read is absent.
+// takes its time; one that is gone when its value is read is absent. A cursor
+// means nothing to another server, nor to the same one started anew, which would
+// go on from it and leave keys out: each step asks who answers, and where that is
+// another, the pass begins anew.
 type listing struct {
 	glob  string
 	after *string       // exclusive, where from; nil is the beginning
 	drive chan struct{} // held by whoever asks for the next keys
 
 	mu      sync.Mutex
+	server  string // the run of the server that cursor is of
+	servers int    // how often it was another
 	cursor  uint64
 	keys    []string // in order once done
 	bytes   int
@@ -126,7 +135,7 @@ func (s *source) listingFor(name, glob string, after *string) *listing {
 		held.used = now
 		return held
 	}
-	if len(s.listings) >= maxListings && held == nil {
+	for held == nil && s.crowded() {
 		oldest := ""
 		for other, l := range s.listings {
 			if oldest == "" || l.used.Before(s.listings[oldest].used) {
@@ -138,6 +147,17 @@ func (s *source) listingFor(name, glob string, after *string) *listing {
 	l := &listing{glob: glob, after: after, used: now, drive: make(chan struct{}, 1)}
 	s.listings[name] = l
 	return l
+}
+
+// crowded says whether there is no room for one more listing; s.mu is held.
+func (s *source) crowded() bool {
+	bytes := 0
+	for _, l := range s.listings {
+		l.mu.Lock()
+		bytes += l.bytes
+		l.mu.Unlock()
+	}
+	return len(s.listings) >= maxListings || bytes > maxAllBytes
 }
 
 // serves says whether a page behind after is in the listing, or will be when the
@@ -157,21 +177,36 @@ func (l *listing) serves(after *string) bool {
 // step asks for the next keys.
 func (l *listing) step(ctx context.Context, s *source, what string) error {
 	type answer struct {
-		keys []string
-		next uint64
+		server string
+		keys   []string
+		next   uint64
 	}
 	l.mu.Lock()
 	cursor := l.cursor
 	l.mu.Unlock()
-	got, err := ask(ctx, s, what, func(ctx context.Context) (answer, error) {
-		keys, next, err := s.client.Scan(ctx, cursor, l.glob, scanCount).Result()
-		return answer{keys, next}, err
+	got, err := ask(ctx, s, what, func(ctx context.Context) (a answer, err error) {
+		pipe := s.client.Pipeline() // all of it goes to one server
+		info, scan := pipe.Info(ctx, "server"), pipe.Scan(ctx, cursor, l.glob, scanCount)
+		if _, err := pipe.Exec(ctx); err != nil {
+			return a, err
+		}
+		a.keys, a.next = scan.Val()
+		a.server = fieldsOf(info.Val())["run_id"]
+		return a, nil
 	})
 	if err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if cursor != 0 && got.server != l.server {
+		l.cursor = 0
+		if l.servers++; l.servers > maxServers {
+			return sources.Final(fmt.Errorf("%s: several servers answer as redis %s, and none goes on where another stopped: name one of them", what, s.address))
+		}
+		return nil
+	}
+	l.server = got.server
 	for _, key := range got.keys {
 		if l.after != nil && key <= *l.after || l.bounded && key > l.bound {
 			continue

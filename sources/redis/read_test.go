@@ -295,7 +295,7 @@ func TestFactsAndLoad(t *testing.T) {
 			name, value, _ := strings.Cut(field, ":")
 			info[name] = value
 		}
-		if got := loadOf(info); got.Lag != want.Lag || got.LagKnown != want.LagKnown || got.ActiveKnown || got.Note == "" {
+		if got := loadOf(info); got.Lag != want.Lag || got.LagKnown != want.LagKnown || got.Standby != (info["role"] == "slave") || got.ActiveKnown || got.Note == "" {
 			t.Errorf("%s is %+v", text, got)
 		}
 	}

@@ -7,8 +7,8 @@
 // no order, may give a key twice, and misses keys that come or go while it runs;
 // listing.go makes of it an order in which every key stands once.
 //
-// Only commands that read are ever sent: SCAN, STRLEN, GET, HLEN, HGETALL, DBSIZE,
-// INFO and ACL.
+// Only commands that read are ever sent: SCAN, STRLEN, GET, HLEN, MEMORY USAGE,
+// HGETALL, DBSIZE, INFO and ACL.
 package redis
 
 import (

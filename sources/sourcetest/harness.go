@@ -41,6 +41,9 @@ type Harness struct {
 	// Misnamed returns d as it would be over something that is not there and has a
 	// name near to d's; nil adds an x to d.Name.
 	Misnamed func(d sources.Dataset) sources.Dataset
+	// Alter changes the table that d names; nil where Cannot has CannotShape. Of a
+	// store that declares no fields only WriteRow, IndexField and Replace are asked.
+	Alter func(t testing.TB, d sources.Dataset, c Change)
 	// Through returns a URL that reaches the same store over a line that can be
 	// cut; nil with a reason under CannotCut.
 	Through func(t testing.TB) (sources.Secret, Line)
@@ -73,6 +76,8 @@ const (
 	CannotGauge    Ability = "say how busy the store is"
 	CannotShape    Ability = "say the shape of a dataset"
 
+	CannotDeclare       Ability = "declare fields"
+	CannotIdentify      Ability = "tell a dataset from another of its name"
 	CannotDeliverRaw    Ability = "deliver raw pages"
 	CannotTryToWrite    Ability = "try to write while reading"
 	CannotCut           Ability = "cut the line to the store"

@@ -43,6 +43,7 @@ func Run(t *testing.T, h Harness) {
 		{"an empty dataset is empty and no error", s.testEmpty, nil},
 		{"big records", s.testBigRecords, nil},
 		{"describe", s.testDescribe, []Ability{CannotDescribe}},
+		{"the shape of a dataset, while it changes", s.testSchema, []Ability{CannotShape}},
 		{"missing tables and fields are named", s.testMissing, nil},
 		{"a condition that makes no sense is final", s.testBadCondition, nil},
 		{"split, count, explain and probe", s.testExtras, nil},
@@ -102,6 +103,7 @@ func (s *suite) checkHarness(t *testing.T) {
 	t.Helper()
 	for ability, missing := range map[Ability]bool{
 		CannotTryToWrite: s.Writing == nil, CannotCut: s.Through == nil, CannotBeUnreachable: s.Unreachable.URL == "",
+		CannotShape: s.Alter == nil,
 	} {
 		if missing && s.Cannot[ability] == "" {
 			t.Fatalf("the harness says neither how to %s nor in Cannot why not", ability)

@@ -55,6 +55,19 @@ func harnessOf(t *testing.T, mode string) (h sourcetest.Harness, file string) {
 		},
 		Condition:   condition,
 		Unreachable: sourcetest.Unreachable{URL: fileURL(missing), Names: "missing.db", Final: true},
+		Alter: func(t testing.TB, d sources.Dataset, c sourcetest.Change) {
+			columns := "k INTEGER NOT NULL UNIQUE, price TEXT, note TEXT, n INTEGER NOT NULL, added TEXT"
+			run(t, db, strings.ReplaceAll(map[sourcetest.Change]string{
+				sourcetest.WriteRow:   "UPDATE TABLE_ SET note = 'another' WHERE k = 1",
+				sourcetest.IndexField: "CREATE INDEX by_note ON TABLE_ (note)",
+				sourcetest.AddField:   "ALTER TABLE TABLE_ ADD COLUMN added TEXT",
+				sourcetest.RetypeField: "CREATE TABLE anew (" + columns + "); INSERT INTO anew SELECT k, price, note, n, added FROM TABLE_;" +
+					"DROP TABLE TABLE_; ALTER TABLE anew RENAME TO TABLE_",
+				sourcetest.RenameField: "ALTER TABLE TABLE_ RENAME COLUMN note TO remark",
+				sourcetest.DropField:   "ALTER TABLE TABLE_ DROP COLUMN price",
+				sourcetest.Replace:     "DROP TABLE TABLE_; CREATE TABLE TABLE_ (" + columns + ")",
+			}[c], "TABLE_", d.Name))
+		},
 		Writing: func(_ testing.TB, d sources.Dataset) []sources.Dataset {
 			byQuery, byWhere := d, d
 			byQuery.Name, byQuery.Query = "", "DELETE FROM "+d.Name+" RETURNING *"
@@ -65,6 +78,7 @@ func harnessOf(t *testing.T, mode string) (h sourcetest.Harness, file string) {
 			"sqlite:///tmp/%zz", "sqlite:///tmp/x.db?attach=hunter2", "sqlite:///tmp/x.db?a;hunter2=%zz", "sqlite://:memory:"},
 		Secrets: []string{"hunter2"},
 		Cannot: map[sourcetest.Ability]string{
+			sourcetest.CannotIdentify:   "a file keeps nothing that tells a table from another of its name",
 			sourcetest.CannotGauge:      "a file has no server that would say, and nobody whose statements ours could hold up for long",
 			sourcetest.CannotCut:        "a file has no line to cut; see TestTruncatedFileIsAnErrorAndNoShortPage",
 			sourcetest.CannotDeliverRaw: "a value's storage class would be no part of raw bytes, so equal bytes would not mean equal values",

@@ -1,0 +1,48 @@
+package auditor_test
+
+import (
+	"strings"
+	"testing"
+
+	"plumbline/alerts"
+	"plumbline/checks"
+	"plumbline/ledger"
+	"plumbline/sources"
+	"plumbline/sources/memory"
+)
+
+// loosen has both stores declare no type of the values.
+func (w *schemaWorld) loosen() {
+	for _, store := range []*memory.Store{w.owner, w.replica} {
+		store.Alter(shopTable, func(t *memory.Table) { t.Columns[1].FieldType = sources.FieldType{} }, nil)
+	}
+}
+
+// A type that no store declares changed between runs: while it stays so, every run
+// finds it anew, and that is one incident all the while.
+func TestAKindThatStaysAnotherIsOneIncident(t *testing.T) {
+	t.Parallel()
+	w := newSchemaWorld(t, "sqlite", sources.Limits{})
+	w.loosen()
+	if run := runNow(t, w.a, w.l, "shop"); run.Result != checks.Clean {
+		t.Fatalf("%s %v", run.Result, run.Reasons)
+	}
+	write := func(value func(sources.Value) sources.Value) {
+		w.replica.Alter(shopTable, func(*memory.Table) {}, func(v []sources.Value) []sources.Value { return []sources.Value{v[0], value(v[0])} })
+	}
+	write(func(v sources.Value) sources.Value { return sources.Text(v.String() + " EUR") })
+	for range 3 {
+		w.brokenBy(runNow(t, w.a, w.l, "shop"), "value is now text in replica.records, was int")
+	}
+	write(func(v sources.Value) sources.Value { return v })
+	if run := runNow(t, w.a, w.l, "shop"); run.Result != checks.Clean || len(w.incidents()) != 0 {
+		t.Errorf("%s %v, open %v", run.Result, run.Reasons, w.incidents())
+	}
+	all, _, err := w.l.Incidents(t.Context(), ledger.IncidentFilter{})
+	must(t, err)
+	if len(all) != 1 || all[0].Kind != alerts.Schema || !strings.HasPrefix(all[0].Resolution, "the two sides can be compared again") {
+		for _, i := range all {
+			t.Errorf("%s %s: %s", i.Kind, i.State, i.Resolution)
+		}
+	}
+}
