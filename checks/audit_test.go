@@ -92,7 +92,7 @@ func pieces(t *testing.T, r *rand.Rand, check *checks.Check, readers checks.Read
 // reading it in one go does.
 func TestPiecesAreTheWhole(t *testing.T) {
 	t.Parallel()
-	laws(t, 500, func(t *testing.T, _ uint64, r *rand.Rand) {
+	laws(t, 150, func(t *testing.T, _ uint64, r *rand.Rand) {
 		w := makeWorld(r)
 		if liveOwners(w) == 0 {
 			return

@@ -144,7 +144,7 @@ func canonicalEncoding(key sources.Key) string {
 
 // Sampled is the draw in numbers.
 func (d *Drawn) Sampled() *Sampled {
-	s := &Sampled{Seed: d.Seed, Drawn: map[Role]int64{}, Random: map[Role]int64{}, Population: d.Population, Estimate: d.Estimate}
+	s := &Sampled{Seed: d.Seed, Drawn: map[Role]int64{}, Random: map[Role]int64{}, Population: d.Population, Estimate: d.Estimate, Why: d.Why}
 	for i := range d.Segments {
 		seg := &d.Segments[i]
 		s.Drawn[seg.Pass.Drive] += int64(len(seg.Keys))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"plumbline/sources"
@@ -153,8 +155,9 @@ func (e *edge) compareGiven(ctx context.Context, given []sources.Key) (*Part, er
 }
 
 // ParseKey reads a key from a person's text: the parts divided by commas, each
-// as the owner's declared kind, or, where the store declares none, as an
-// integer where it looks like one and a text otherwise.
+// as the owner's declared kind (an unsigned integer beyond 64 bits with a sign as
+// the decimal that it is there), or, where the store declares none, as an integer
+// where it looks like one and a text otherwise.
 func ParseKey(text string, kinds []sources.Kind) (sources.Key, error) {
 	parts := splitKey(text)
 	if len(kinds) == 1 {
@@ -171,7 +174,11 @@ func ParseKey(text string, kinds []sources.Kind) (sources.Key, error) {
 			v = sources.Int(n)
 		case kinds[i] != sources.KindAbsent:
 			var err error
-			if v, err = sources.As(v, kinds[i], nil); err != nil {
+			kind := kinds[i]
+			if u, late := strconv.ParseUint(part, 10, 64); kind == sources.KindInt && late == nil && u > math.MaxInt64 {
+				kind = sources.KindDecimal
+			}
+			if v, err = sources.As(v, kind, nil); err != nil {
 				return nil, fmt.Errorf("key %q: %w", text, err)
 			}
 		}

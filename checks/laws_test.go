@@ -61,7 +61,7 @@ func kinds(run checks.EdgeRun) (got []string) {
 func TestVerdictIsThatOfTheDefinition(t *testing.T) {
 	t.Parallel()
 	plans := map[checks.PlanKind]int{}
-	laws(t, 1500, func(t *testing.T, _ uint64, r *rand.Rand) {
+	laws(t, 500, func(t *testing.T, _ uint64, r *rand.Rand) {
 		w := makeWorld(r)
 		owner, replica, check := w.stores(r, r.IntN(3) == 0)
 		want, compared := w.differences()
@@ -84,7 +84,7 @@ func TestVerdictIsThatOfTheDefinition(t *testing.T) {
 		}
 	})
 	t.Logf("plans: %v", plans)
-	if plans[checks.PlanRanges] < 200 || plans[checks.PlanKeys] < 200 {
+	if plans[checks.PlanRanges] < 100 || plans[checks.PlanKeys] < 100 {
 		t.Errorf("the cases do not exercise both plans: %v", plans)
 	}
 }
@@ -152,7 +152,7 @@ func TestSwappingSidesSwapsMissingAndExtra(t *testing.T) {
 func TestBrokenReadsAddNoDifference(t *testing.T) {
 	t.Parallel()
 	results := map[checks.Result]int{}
-	laws(t, 1000, func(t *testing.T, _ uint64, r *rand.Rand) {
+	laws(t, 500, func(t *testing.T, _ uint64, r *rand.Rand) {
 		w := makeWorld(r)
 		if liveOwners(w) == 0 {
 			return

@@ -206,7 +206,7 @@ func TestFindsExactlyWhatWasPlantedInOtherStores(t *testing.T) {
 	s := openStores(t, "")
 	s.openOthers()
 	for _, seed := range seeds(t, 20) {
-		s.plantedElsewhere(seed, 1_000)
+		s.plantedElsewhere(seed, 400)
 	}
 }
 

@@ -240,7 +240,7 @@ func TestFindsExactlyWhatWasPlanted(t *testing.T) {
 	t.Parallel()
 	s := openStores(t, "")
 	for _, seed := range seeds(t, 20) {
-		plantedSeed(t, s, seed, 5_000)
+		plantedSeed(t, s, seed, 2_000)
 	}
 }
 
@@ -248,9 +248,11 @@ func TestSoakFindsExactlyWhatWasPlanted(t *testing.T) {
 	if os.Getenv("PLUMBLINE_SOAK") == "" {
 		return // make soak runs it
 	}
-	s := openStores(t, "")
-	for _, seed := range seeds(t, 5) {
-		plantedSeed(t, s, seed, 100_000)
+	for n, records := range map[int]int{20: 5_000, 5: 100_000} {
+		s := openStores(t, "")
+		for _, seed := range seeds(t, n) {
+			plantedSeed(t, s, seed, records)
+		}
 	}
 }
 

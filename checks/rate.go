@@ -12,6 +12,9 @@ type Sampled struct {
 	// estimate of its records.
 	Population map[Role]int64 `json:"population,omitempty"`
 	Estimate   map[Role]int64 `json:"estimate,omitempty"`
+	// Why says which parts could not be drawn as they were asked for, and what was
+	// drawn instead.
+	Why []string `json:"why,omitempty"`
 }
 
 // DriftRate is a share of records, copies or keys that differ, and between which

@@ -43,7 +43,7 @@ func (w world) ownerKeys(want []string) (all, differ int64) {
 func TestSampleOfAllKeysIsAFullRun(t *testing.T) {
 	t.Parallel()
 	rated := 0
-	laws(t, 600, func(t *testing.T, seed uint64, r *rand.Rand) {
+	laws(t, 300, func(t *testing.T, seed uint64, r *rand.Rand) {
 		w := makeWorld(r)
 		if liveOwners(w) == 0 {
 			return

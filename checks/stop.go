@@ -29,6 +29,14 @@ func (e *edge) scanned() bool {
 func (e *edge) see(n int64) {
 	most := e.options.StopAfter
 	if e.differed += n; most > 0 && e.differed >= most && e.differed-n < most {
-		e.run.Reasons[fmt.Sprintf("stopped after %d differences", most)]++
+		e.run.Reasons[StoppedAfter(most)]++
 	}
+}
+
+// StoppedAfter is why a run that was to see so many differences left the rest unread.
+func StoppedAfter(differences int64) string {
+	if differences == 1 {
+		return "stopped after 1 difference"
+	}
+	return fmt.Sprintf("stopped after %d differences", differences)
 }

@@ -165,6 +165,10 @@ func TestVetPassesOnWhatStoresWarnOf(t *testing.T) {
 
 func TestKeyTextIsWhatParseKeyReads(t *testing.T) {
 	t.Parallel()
+	beyond, err := sources.ParseDecimal("18446744073709551615")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		key   sources.Key
 		kinds []sources.Kind
@@ -173,6 +177,7 @@ func TestKeyTextIsWhatParseKeyReads(t *testing.T) {
 		back  sources.Key // where the owner writes it otherwise than in canonical form
 	}{
 		{sources.Key{sources.Int(42)}, []sources.Kind{sources.KindInt}, nil, "42", nil},
+		{sources.Key{beyond, sources.Int(2)}, []sources.Kind{sources.KindInt, sources.KindInt}, nil, "18446744073709551615,2", nil},
 		{sources.Key{sources.Text(`a,b\c`)}, []sources.Kind{sources.KindText}, nil, `a,b\c`, nil},
 		{sources.Key{sources.Text(`a,b`), sources.Text(`c\,d`)}, []sources.Kind{sources.KindText, sources.KindText}, nil, `a\,b,c\\\,d`, nil},
 		{sources.Key{sources.Text("7")}, []sources.Kind{sources.KindText}, []KeyForm{{Prefix: "p-"}}, "p-7", sources.Key{sources.Text("p-7")}},

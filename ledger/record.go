@@ -77,19 +77,11 @@ func stopAfter(ctx context.Context, tx *Tx, r *Run, s *Segment, at time.Time) er
 	if r.Unread == unread {
 		return nil // it was read to its end all the same
 	}
-	r.because(stoppedAfter(most), 1)
+	r.because(checks.StoppedAfter(most), 1)
 	if s.State == SegmentRunning {
 		s.State, s.EndedAt, s.Unread = SegmentStopped, timeOf(millis(at)), max(1, s.Plan.Estimate-s.Read)
 	}
 	return nil
-}
-
-// stoppedAfter is why a run that was to see so many differences left the rest unread.
-func stoppedAfter(differences int64) string {
-	if differences == 1 {
-		return "stopped after 1 difference"
-	}
-	return fmt.Sprintf("stopped after %d differences", differences)
 }
 
 // advance moves a segment's cursor.

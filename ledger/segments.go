@@ -248,7 +248,7 @@ func (l *Ledger) resumeSegments(ctx context.Context, tx *Tx, r *Run) ([]Segment,
 		return nil, &Ended{What: "run " + r.ID + " has nothing left to read: it"}
 	}
 	if r.Asked.StopAfter > 0 { // whoever resumes it wants the rest
-		delete(r.Reasons, stoppedAfter(r.Asked.StopAfter))
+		delete(r.Reasons, checks.StoppedAfter(r.Asked.StopAfter))
 		r.Asked.StopAfter = 0
 	}
 	for i := range left {

@@ -9,7 +9,7 @@ func (r *Reader) Schema(ctx context.Context, d *Dataset) (schema Schema, ok bool
 	if !ok {
 		return Schema{}, false, nil
 	}
-	err = r.try(ctx, "schema", "ask for the shape of "+d.Title(), func(ctx context.Context) error {
+	err = r.try(ctx, "schema", "describe "+d.Title(), func(ctx context.Context) error {
 		schema, err = shaper.Schema(ctx, d)
 		return err
 	})

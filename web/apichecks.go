@@ -72,7 +72,8 @@ func (a *api) checkBody(ctx context.Context, c *DeclaredCheck, known map[edgeNam
 	for i := range c.Edges {
 		edge := edgeBody(c, &c.Edges[i], known[edgeName{c.Name, c.Edges[i].Name}], a.Now())
 		n := known[edgeName{c.Name, c.Edges[i].Name}]
-		edge.Health = string(c.throttled(&c.Edges[i], &n, drift.Health(edge.Health), states))
+		health, _ := c.throttled(&c.Edges[i], &n, drift.Health(edge.Health), states)
+		edge.Health = string(health)
 		edge.LastError = a.lensFor(ctx).Text(edge.LastError, drift.MasksOf(c.Check, &c.Edges[i]))
 		body.OpenFindings += edge.OpenFindings
 		body.Consistency = worse(body.Consistency, edge.Consistency, string(drift.InSync), string(drift.InSample), string(drift.Unknown), string(drift.Drifted))

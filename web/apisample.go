@@ -18,6 +18,7 @@ type SampleBody struct {
 	Seed     string  `json:"seed" doc:"What the draws at random follow from."`
 	// Sides are absent until the keys are drawn.
 	Sides []SampleSideBody `json:"sides" nullable:"false" doc:"What was drawn of each side; empty until then."`
+	Why   []string         `json:"why" nullable:"false" doc:"Which parts could not be drawn as they were asked for, and what was drawn instead."`
 }
 
 // SampleSideBody is what was drawn of one side.
@@ -35,10 +36,11 @@ func sampleBody(r *ledger.Run) *SampleBody {
 	}
 	s := r.Sample
 	body := &SampleBody{Keys: s.Keys, Recent: s.Recent, Rolling: s.Rolling, Random: s.Random, RecentBy: s.RecentBy,
-		Seed: strconv.FormatUint(r.Seed, 10), Sides: []SampleSideBody{}}
+		Seed: strconv.FormatUint(r.Seed, 10), Sides: []SampleSideBody{}, Why: []string{}}
 	if r.Drawn == nil {
 		return body
 	}
+	body.Why = append(body.Why, r.Drawn.Why...)
 	for _, side := range []checks.Role{checks.OwnerSide, checks.ReplicaSide} {
 		if d := r.Drawn; d.Drawn[side] > 0 {
 			body.Sides = append(body.Sides, SampleSideBody{string(side), d.Drawn[side], d.Random[side], d.Population[side], d.Estimate[side]})

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"strings"
 	"slices"
 	"strconv"
 	"time"
@@ -47,7 +48,7 @@ type edgeSection struct {
 	Why, WhyTone       string
 	Numbers            []fact
 	Schema             []schemaRow
-	Rolling            []fact // how long ago each key was compared, where samples roll on
+	Sample             []fact // what the last sample tells of all, and how long ago each key was compared
 	Strip              strip
 	Open, OpenURL      string
 	Patterns           []patternRow
@@ -186,9 +187,15 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 	}
 	if known.LastError != "" && known.LastResult != checks.Clean && known.LastResult != checks.Drift {
 		s.Why, s.WhyTone = "The last run could not read all it had to: "+known.LastError, "warn"
-		if known.LastResult == checks.Error {
+		switch {
+		case known.LastResult == checks.Error:
 			s.Why, s.WhyTone = "The last run could not read anything: "+known.LastError, "unknown"
+		case strings.HasPrefix(known.LastError, checks.SchemaPrefix):
+			s.Why, s.WhyTone = "The last run compared nothing: "+known.LastError, "unknown"
 		}
+	}
+	if e.waits != "" {
+		s.Why, s.WhyTone = "The run under way waits: "+e.waits, "info"
 	}
 	for _, c := range m.changes {
 		row := schemaRow{Words: c.Words, More: "it keeps nothing from being compared", At: at(c.At, now, "")}
@@ -203,7 +210,7 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 		{Name: "suspects pending", Text: exact(known.Pending)},
 		{Name: "coverage", Text: "—"},
 		{Name: "share of all", Text: "—"},
-		{Name: "compared", Text: exact(known.Compared)},
+		{Name: "compared", Text: exact(comparedLast(m))},
 		{Name: "last run", Moment: at(known.LastAt, now, ""), Text: "never"},
 		{Name: "last success", Moment: at(known.LastSuccess, now, ""), Text: "never"},
 		{Name: "next run"},
@@ -219,7 +226,7 @@ func edgeSectionOf(m *edgeMemory, i int, now time.Time) edgeSection {
 	if known.ScopeShare > 0 {
 		s.Numbers[3].Text = share(known.ScopeShare)
 	}
-	s.Rolling = rollingFacts(m.rolling, known.Replica, now)
+	s.Sample = append(lastRates(m), rollingFacts(m.rolling, known.Replica, now)...)
 	if open > 0 {
 		s.Open, s.OpenURL = exact(open)+" open"+notKept(known), findingsURL(known.Check, known.Replica)
 		if !known.OldestOpen.IsZero() {
@@ -256,7 +263,11 @@ func notKept(e *ledger.Edge) string {
 // any of the rest, and what is said of it is a bound.
 func matches(m *edgeMemory) (rows []matchRow, of, none string) {
 	compared := m.view.known.Compared
-	if compared == 0 {
+	switch {
+	case compared > 0:
+	case !m.view.check.Check.Sample.All():
+		return nil, "", "A sample does not compare every record. A full run counts in how many each field agrees."
+	default:
 		return nil, "", "No complete run has compared a record yet."
 	}
 	differing := map[string]int64{}
@@ -287,6 +298,9 @@ func matches(m *edgeMemory) (rows []matchRow, of, none string) {
 		rows = append(rows, row)
 	}
 	of = "of " + several(compared, "record", "records")
+	if m.view.known.Consistency == drift.Unknown {
+		of += ", when all were last read"
+	}
 	if known := &m.view.known; known.Omitted > 0 {
 		of += fmt.Sprintf(", by the %s kept; %s more were counted and not kept", several(known.OpenFindings(), "finding", "findings"), exact(known.Omitted))
 	}

@@ -86,6 +86,7 @@ type edgeView struct {
 	edge   *checks.Edge
 	known  ledger.Edge
 	health drift.Health
+	waits  string          // what its sources wait for, where it is Throttled
 	strip  []ledger.Bucket // its history, once it was asked for
 	next   time.Time       // zero where it has no schedule
 }
@@ -107,7 +108,7 @@ func (s *scene) join() []edgeView {
 			if v.known.Consistency == "" {
 				v.known.Consistency = drift.Unknown
 			}
-			v.health = c.throttled(v.edge, &v.known, c.health(&v.known, s.now), s.sources)
+			v.health, v.waits = c.throttled(v.edge, &v.known, c.health(&v.known, s.now), s.sources)
 			views = append(views, v)
 		}
 	}
@@ -222,7 +223,7 @@ func rowOf(e *edgeView, now time.Time) checkRow {
 	}
 	r.Sub = strings.Join(sub, " · ")
 	if e.health != drift.OK || e.known.Consistency == drift.Unknown {
-		r.Why = e.known.LastError
+		r.Why = cmp.Or(e.waits, e.known.LastError)
 	}
 	if e.known.Pending > 0 {
 		r.Pending = several(e.known.Pending, "suspect pending", "suspects pending")

@@ -23,6 +23,9 @@ func sampleFacts(r *ledger.Run, segments []ledger.Segment) []fact {
 				facts = append(facts, fact{Name: "of the " + string(side), Text: drawnWords(d, side, segments)})
 			}
 		}
+		for _, why := range d.Why {
+			facts = append(facts, fact{Name: "instead", Text: why})
+		}
 		if d.Random[checks.OwnerSide]+d.Random[checks.ReplicaSide] > 0 {
 			facts = append(facts, fact{Name: "seed", Text: strconv.FormatUint(r.Seed, 10)})
 		}
@@ -100,6 +103,41 @@ func rateWords(rate checks.DriftRate, verb string) string {
 		return words + " of " + exact(rate.Population)
 	}
 	return words + "; how many there are was not counted, which makes the bounds wider"
+}
+
+// lastRates say what the last sample that ended tells of the keys that it did not draw.
+func lastRates(m *edgeMemory) (facts []fact) {
+	r := lastSample(m)
+	if r == nil {
+		return nil
+	}
+	run := r.EdgeRun()
+	if rate, ok := run.DriftRate(); ok {
+		facts = append(facts, fact{Name: "drift", Text: rateWords(rate, "differ")})
+	}
+	if extra, ok := run.ExtraRate(); ok {
+		facts = append(facts, fact{Name: "extra", Text: rateWords(extra, "have no owner")})
+	}
+	return facts
+}
+
+// lastSample is the run that an edge stands on, where that is a sample; else nil.
+func lastSample(m *edgeMemory) *ledger.Run {
+	for _, r := range m.runs {
+		if r.ID == m.view.known.LastRun && r.Sampled() {
+			return r
+		}
+	}
+	return nil
+}
+
+// comparedLast is how many records the last sample compared, and of what is
+// compared in full the last complete run.
+func comparedLast(m *edgeMemory) int64 {
+	if r := lastSample(m); r != nil {
+		return r.Counts.Compared()
+	}
+	return m.view.known.Compared
 }
 
 // rollingFacts say how long ago each key was compared, for each side of which a

@@ -57,6 +57,7 @@ type link struct {
 	checks            []string
 	open, notKept     int64
 	drifted, unknowns int
+	sampled           bool // some of them is known from a sample alone
 }
 
 // drawMap lays out the sources so that owners stand left of their replicas.
@@ -136,7 +137,9 @@ func gatherLinks(copies []copying) ([]*link, map[string]string) {
 		switch c.State {
 		case drift.Drifted:
 			l.drifted++
-		case drift.InSync, drift.InSample:
+		case drift.InSync:
+		case drift.InSample:
+			l.sampled = true
 		default:
 			l.unknowns++
 		}
@@ -262,6 +265,9 @@ func drawLink(l *link, from, to spot, width int, taken *[]area) mapLink {
 	case l.unknowns > 0:
 		d.Tone, d.Label = "unknown", "? "+name
 		d.Title += ", unknown"
+	case l.sampled:
+		d.Tone, d.Label = "ok", "✓ "+name+" · sample"
+		d.Title += ", nothing differs in a sample"
 	default:
 		d.Tone, d.Label = "ok", "✓ "+name
 		d.Title += ", in sync"

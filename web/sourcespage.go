@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"plumbline/sources"
 )
 
 // sourcesView is the page /sources.
@@ -24,7 +26,7 @@ type sourceRow struct {
 	Latency, Connections, Lag     string
 	Active, Throttled             string
 	Held, Fixes                   string
-	Warnings                      []string
+	Notes                         []string // what it tells of itself that is good to know
 	UsedBy                        []pageLink
 	UsedMore                      string
 }
@@ -64,7 +66,7 @@ func sourceRowOf(source *DeclaredSource, states map[string]SourceState, declared
 	down = st.State == SourceDown
 	r = sourceRow{ID: sourceAnchor(source.Name), Name: source.Name, Team: source.Team, Kind: source.Kind,
 		Version: strings.TrimSpace(st.Facts.Product + " " + st.Facts.Version), State: signOfSource(st.State), Role: signOfRole(&st),
-		Why: st.Why, Latency: "—", Connections: "—", Lag: "—", Active: "—", Held: heldWords(st.Today), Warnings: st.Facts.Notes}
+		Why: st.Why, Latency: "—", Connections: "—", Lag: "—", Active: "—", Held: heldWords(st.Today), Notes: st.Facts.Notes}
 	if down && !st.Since.IsZero() {
 		r.Why = "for " + span(now.Sub(st.Since)) + ": " + st.Why
 	}
@@ -124,12 +126,29 @@ func signOfRole(st *SourceState) sign {
 	return sign{Tone: "ok", Icon: "ok", Word: "read-only"}
 }
 
+// heldBy says what held reads back.
+func heldBy(why string) string {
+	switch why {
+	case sources.WaitActive:
+		return "for others' statements"
+	case sources.WaitLag:
+		return "for a late standby"
+	case sources.WaitRate:
+		return "by records_per_second"
+	case sources.WaitRetry:
+		return "before reads were tried again"
+	case sources.WaitCircuit:
+		return "left alone after it failed"
+	}
+	return why
+}
+
 // heldWords says how long reads were held back, and by what.
 func heldWords(held map[string]time.Duration) string {
 	var words []string
 	for reason, d := range held {
 		if d >= time.Millisecond {
-			words = append(words, span(d)+" "+reason)
+			words = append(words, span(d)+" "+heldBy(reason))
 		}
 	}
 	slices.Sort(words)

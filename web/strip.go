@@ -80,7 +80,7 @@ func cellClass(worst string) string {
 
 func resultWord(worst string) string {
 	if worst == "clean" {
-		return "in sync"
+		return "nothing differs"
 	}
 	if worst == "error" {
 		return "could not check"

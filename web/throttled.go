@@ -7,13 +7,16 @@ import (
 )
 
 // throttled is the health of an edge by what is known of its sources just now:
-// one that is well but for a run that waits for a source is Throttled.
-func (c *DeclaredCheck) throttled(edge *checks.Edge, known *ledger.Edge, health drift.Health, states map[string]SourceState) drift.Health {
+// one that is well but for a run that waits for a source is Throttled, and why says
+// for what: guest: active queries 31 > 25.
+func (c *DeclaredCheck) throttled(edge *checks.Edge, known *ledger.Edge, health drift.Health, states map[string]SourceState) (_ drift.Health, why string) {
 	if health != drift.OK && health != drift.Paused || known.Running == "" {
-		return health
+		return health, ""
 	}
-	if states[c.Owner.Source].Throttled != "" || states[edge.Replica.Source].Throttled != "" {
-		return drift.Throttled
+	for _, name := range []string{c.Owner.Source, edge.Replica.Source} {
+		if st := states[name]; st.Throttled != "" {
+			return drift.Throttled, name + ": " + st.Throttled
+		}
 	}
-	return health
+	return health, ""
 }

@@ -37,13 +37,13 @@ func (s *source) Sample(ctx context.Context, d *sources.Dataset, q sources.Sampl
 		}
 	}
 	draw := sources.Draw{Method: "integers drawn between the least and the greatest _id, of which those were kept that are one"}
+	if draw.Keys, err = sources.SampleIntegers(ctx, s, &bare, q, in); err != nil {
+		return sources.Draw{}, err
+	}
 	if in.Estimate <= mostCounted { // of more, those that tell the kind of _id must do
 		if draw.Population, err = s.integerIDs(ctx, p); err != nil {
 			return sources.Draw{}, err
 		}
-	}
-	if draw.Keys, err = sources.SampleIntegers(ctx, s, &bare, q, in); err != nil {
-		return sources.Draw{}, err
 	}
 	return draw, nil
 }
@@ -75,6 +75,8 @@ func (s *source) integerIDs(ctx context.Context, p *dataset) (n int64, err error
 	stages := bson.A{}
 	if all := and(p.filter, p.scope, p.where); all != nil {
 		stages = append(stages, doc("$match", all))
+	} else { // by the index, which has all it takes, instead of every document
+		stages = append(stages, doc("$sort", byID()))
 	}
 	stages = append(stages, doc("$group", bson.D{
 		{Key: "_id", Value: doc("$in", bson.A{doc("$type", "$_id"), bson.A{"int", "long"}})},

@@ -180,3 +180,29 @@ func TestAnExactOrderTakesBoundsOfAnyText(t *testing.T) {
 		t.Errorf("%d of the columns have an exact order", exact)
 	}
 }
+
+// A number inside a document is in scope by all its digits, not by the float next to it.
+func TestANumberInADocumentIsInScopeByAllItsDigits(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	s := d.open(sources.Options{})
+	d.exec("CREATE TABLE tenants (k int PRIMARY KEY, doc json)")
+	d.exec(`INSERT INTO tenants VALUES (1, '{"t": 9007199254740993}'), (2, '{"t": 9007199254740992}'), (3, '{"t": 7}'), (4, '{"t": 7.0}'), (5, '{"t": "7"}'), (6, '{"t": 0.5}'), (7, '{"t": 12345678901234567}')`)
+	half, err := sources.ParseDecimal("0.50")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		value sources.Value
+		want  string
+	}{{sources.Int(9007199254740993), "1"}, {sources.Int(9007199254740992), "2"}, {sources.Int(7), "3 4"}, {half, "6"}, {sources.Int(12345678901234568), ""}, {sources.Text("7"), "5"}} {
+		var got []string
+		ds := &sources.Dataset{Name: "tenants", Key: []string{"k"}, Scope: []sources.Condition{{Field: "doc.t", Value: test.value}}}
+		for _, r := range all(t, s, ds, 10) {
+			got = append(got, r.Key.String())
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%s: %v are in scope, not %s", test.value, got, test.want)
+		}
+	}
+}

@@ -14,6 +14,10 @@ import (
 // more the keys are read in pages, which can wait for the store.
 const mostHashed = 2_000_000
 
+// mostExpected is for how many keys of a draw room is made beforehand: more may
+// be asked for than there are.
+const mostExpected = 10_000
+
 // Sample draws integers between the least and the greatest key, and keeps those
 // that are one; where they lie far apart, and of other keys, those with the
 // smallest hashes under the seed.
@@ -120,7 +124,7 @@ func (s *source) hashed(ctx context.Context, p *plan, q sources.SampleRequest) (
 	for _, c := range p.scanBy {
 		parts = append(parts, "CAST("+ident(c.name)+" AS BINARY)")
 	}
-	st := &statement{columns: p.scanBy, layout: &p.wire[1], expect: q.Keys}
+	st := &statement{columns: p.scanBy, layout: &p.wire[1], expect: min(q.Keys, mostExpected)}
 	var list []string
 	for _, c := range p.scanBy {
 		list = append(list, c.whole())
@@ -229,7 +233,7 @@ func (p *plan) recent(by *column, index string, q sources.RecentRequest) (*state
 		}
 		conditions = append(conditions, by.order()+" >= "+b.bound(by, since))
 	}
-	st := &statement{columns: p.scanBy, layout: &p.wire[1], expect: q.Keys}
+	st := &statement{columns: p.scanBy, layout: &p.wire[1], expect: min(q.Keys, mostExpected)}
 	var list []string
 	for _, c := range p.scanBy {
 		list = append(list, c.whole())

@@ -234,6 +234,10 @@ func (c *stored) output() string {
 	}
 	switch c.spelling() {
 	case spellFloat:
+		if c.scale >= 0 { // double(9,3): just those digits, however the server came to them
+			name = fmt.Sprintf("CAST(%s AS DECIMAL(%d,%d))", name, min(c.digits, 65), c.scale)
+			break
+		}
 		name = "CAST(" + name + " AS DOUBLE)"
 	case spellBits: // of a number, and of bytes that stand for it
 		name = "CONV(HEX(" + name + "), 16, 10)"

@@ -16,6 +16,10 @@ import (
 // the keys are read in pages, which can wait for the store.
 const mostHashed = 5_000_000
 
+// mostExpected is for how many keys of a draw room is made beforehand: more may
+// be asked for than there are.
+const mostExpected = 10_000
+
 // Sample draws integers between the least and the greatest key, and keeps those
 // that are one; where they lie far apart, and of other keys, those with the
 // smallest hashes under the seed.
@@ -145,7 +149,7 @@ const hashName = `"plumbline: hash of the key"`
 
 func (p *plan) hashStatement(q sources.SampleRequest, share float64) (*statement, error) {
 	b := &builder{}
-	st := &statement{expect: q.Keys}
+	st := &statement{expect: min(q.Keys, mostExpected)}
 	list := p.keyList(st)
 	hash := b.arg(param{text: strconv.FormatInt(int64(q.Seed), 10), typ: oidInt8})
 	for _, c := range p.scanBy {
@@ -248,7 +252,7 @@ func (s *source) Recent(ctx context.Context, d *sources.Dataset, q sources.Recen
 
 func (p *plan) recentStatement(by *column, q sources.RecentRequest) (*statement, error) {
 	b := &builder{}
-	st := &statement{expect: q.Keys}
+	st := &statement{expect: min(q.Keys, mostExpected)}
 	list := p.keyList(st)
 	where, name := p.inScope(b), ident(by.name)
 	word := " AND "

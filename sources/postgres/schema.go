@@ -10,17 +10,21 @@ import (
 )
 
 // schemaOf asks for a table, its columns and its indexes by one statement, which
-// waits for nobody's lock on the table. An index that is being built, or made
-// anew beside an old one, is none yet. The identity of a partitioned table is its
-// oldest partition's too: that it gets new ones is no change of its identity.
-const schemaOf = `WITH found AS (
+// locks the table as a read of it does (pg_get_indexdef), and no partition
+// (pg_partition_tree would lock each). An index that is being built, or made anew
+// beside an old one, is none yet. The identity of a partitioned table is its oldest
+// partition's too: that it gets new ones is no change of its identity.
+const schemaOf = `WITH RECURSIVE found AS (
 		SELECT c.oid, c.relfilenode, c.relkind
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(schema, name, preference)
 		JOIN pg_class c ON c.relname = w.name AND c.relkind IN ('r', 'v', 'm', 'p', 'f')
 		JOIN pg_namespace n ON n.oid = c.relnamespace AND (n.nspname = w.schema OR w.schema = '' AND pg_table_is_visible(c.oid))
-		ORDER BY w.preference LIMIT 1)
-	SELECT 'table', f.oid::text, f.relfilenode::text, coalesce((SELECT l.oid::text || '/' || l.relfilenode FROM pg_partition_tree(f.oid) p
-			JOIN pg_class l ON l.oid = p.relid WHERE f.relkind = 'p' AND p.isleaf ORDER BY l.oid LIMIT 1), '')
+		ORDER BY w.preference LIMIT 1),
+	parts AS (
+		SELECT i.inhrelid AS oid FROM found f JOIN pg_inherits i ON i.inhparent = f.oid WHERE f.relkind = 'p'
+		UNION ALL SELECT i.inhrelid FROM parts p JOIN pg_inherits i ON i.inhparent = p.oid)
+	SELECT 'table', f.oid::text, f.relfilenode::text, coalesce((SELECT l.oid::text || '/' || l.relfilenode FROM parts p
+			JOIN pg_class l ON l.oid = p.oid WHERE l.relkind <> 'p' ORDER BY l.oid LIMIT 1), '')
 		FROM found f
 	UNION ALL SELECT 'column', a.attname::text, format_type(a.atttypid, a.atttypmod), (NOT a.attnotnull)::text
 		FROM found f JOIN pg_attribute a ON a.attrelid = f.oid WHERE a.attnum > 0 AND NOT a.attisdropped

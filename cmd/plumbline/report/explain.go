@@ -137,8 +137,12 @@ func writeExplained(b *strings.Builder, check string, e *ExplainedEdge, style te
 	fmt.Fprintf(b, "confirm  what differs is read again after %s, the replica first\n", time.Duration(e.SettleSeconds*float64(time.Second)))
 }
 
-// planColumns is how much of a store's own plan is shown; the JSON has the whole.
-const planColumns = 300
+// planColumns and statementColumns are how much of a store's own plan and of a
+// statement is shown; the JSON has the whole.
+const (
+	planColumns      = 300
+	statementColumns = 600
+)
 
 func writeSide(b *strings.Builder, role string, s *ExplainedSide, style terminal.Style) {
 	size := "unknown size"
@@ -147,7 +151,7 @@ func writeSide(b *strings.Builder, role string, s *ExplainedSide, style terminal
 	}
 	fmt.Fprintf(b, "%s %s, %s, %s\n", terminal.Pad(role, 8), s.Source, drift.Visible(s.Dataset), size)
 	for _, statement := range s.Statements {
-		fmt.Fprintf(b, "  %s %s\n", terminal.Pad(statement.Purpose, 7), drift.Visible(oneLine(statement.Text)))
+		fmt.Fprintf(b, "  %s %s\n", terminal.Pad(statement.Purpose, 7), drift.Shorten(drift.Visible(oneLine(statement.Text)), statementColumns))
 		index := style.Doubt("uses no index")
 		if statement.Index != "" {
 			index = "uses index " + drift.Visible(statement.Index)
@@ -168,10 +172,13 @@ func writeSide(b *strings.Builder, role string, s *ExplainedSide, style terminal
 
 func (e *ExplainedEdge) costWords() []string {
 	words := []string{"size unknown"}
-	if e.Records > 0 {
-		words = []string{"about " + terminal.Plural(e.Records, "record") + " scanned"}
+	if e.Records > 0 || e.LookedUp > 0 {
+		words = nil
+		if e.Records > 0 {
+			words = append(words, "about "+terminal.Plural(e.Records, "record")+" scanned")
+		}
 		if e.LookedUp > 0 {
-			words = append(words, terminal.Count(e.LookedUp)+" looked up")
+			words = append(words, "about "+terminal.Plural(e.LookedUp, "record")+" looked up")
 		}
 		if e.Bytes > 0 {
 			words = append(words, fmt.Sprintf("%.1f MB", float64(e.Bytes)/1e6))

@@ -19,7 +19,7 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 	for _, run := range r.Runs {
 		c := run.Counts
 		fmt.Fprintf(&b, "| %s | %s | **%s** | %s | %s | %d | %d | %d | %d | %d | %d | %.1f s |\n", code(run.Check), code(run.Replica), run.Result,
-			terminal.Count(c.Compared), percent(run.Coverage), c.Mismatch, c.Missing, c.Extra, c.Duplicate, c.Unreadable, c.Skipped, run.Duration)
+			terminal.Count(c.Compared), coverageWords(run.Coverage, run.Sample != nil, run.ScopeShare), c.Mismatch, c.Missing, c.Extra, c.Duplicate, c.Unreadable, c.Skipped, run.Duration)
 	}
 	for _, run := range r.Runs {
 		markdownPatterns(&b, run)

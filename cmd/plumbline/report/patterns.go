@@ -87,7 +87,7 @@ func Headline(run *Run) string {
 			words = append(words, terminal.Count(one.n)+" "+one.what)
 		}
 	}
-	words = append(words, fmt.Sprintf("of %s compared, coverage %s", terminal.Count(c.Compared), percent(run.Coverage)))
+	words = append(words, fmt.Sprintf("of %s compared, coverage %s", terminal.Count(c.Compared), coverageWords(run.Coverage, run.Sample != nil, run.ScopeShare)))
 	if bound := run.Bound(); bound != "" {
 		words = append([]string{bound}, words...)
 	}
@@ -121,6 +121,18 @@ func details(run *Run) []string {
 		lines = append(lines, drift.Visible(why))
 	}
 	return lines
+}
+
+// coverageWords say how much of what a run set out to compare was compared, and of
+// a sample how much of everything that is: 100 % (1.0 % sample).
+func coverageWords(coverage float64, sampled bool, scope *float64) string {
+	switch {
+	case !sampled:
+		return percent(coverage)
+	case scope == nil:
+		return percent(coverage) + " (sample)"
+	}
+	return fmt.Sprintf("%s (%s sample)", percent(coverage), small(*scope))
 }
 
 // percent writes a share so that only a whole reads as 100 %.

@@ -25,7 +25,7 @@ func WriteRuns(w io.Writer, list []web.RunBody, more bool, now time.Time, style 
 			began += " ago"
 		}
 		t.Row(fmt.Sprintf("#%d", r.Number), drift.Visible(r.Check), drift.Visible(r.Replica), runWord(r), terminal.Count(r.Counts.Compared),
-			percent(r.Coverage), terminal.Count(differ(&r.Counts)), terminal.Count(r.SuspectsPending), r.Trigger, began, fmt.Sprintf("%.1fs", r.DurationSeconds))
+			coverageWords(r.Coverage, r.Sample != nil, r.ScopeShare), terminal.Count(differ(&r.Counts)), terminal.Count(r.SuspectsPending), r.Trigger, began, fmt.Sprintf("%.1fs", r.DurationSeconds))
 		t.Style(3, runColour(r, style))
 	}
 	if _, err := t.WriteTo(w); err != nil {
@@ -83,7 +83,7 @@ func WriteRun(w io.Writer, r *web.RunDetailBody, style terminal.Style) error {
 	row("took", fmt.Sprintf("%.1fs", r.DurationSeconds))
 	row("plan", drift.Visible(r.PlanDetail))
 	row("compared", fmt.Sprintf("%s of %s owner and %s replica records, coverage %s", terminal.Count(c.Compared), terminal.Count(c.OwnerRecords),
-		terminal.Count(c.ReplicaRecords), percent(r.Coverage)))
+		terminal.Count(c.ReplicaRecords), coverageWords(r.Coverage, r.Sample != nil, r.ScopeShare)))
 	for _, line := range servedSample(r) {
 		row("sample", line)
 	}

@@ -18,6 +18,9 @@ type Sample struct {
 	// than a program's numbers hold.
 	Seed  string       `json:"seed"`
 	Sides []SampleSide `json:"sides"`
+	// Why says which parts could not be drawn as they were asked for, and what was
+	// drawn instead.
+	Why []string `json:"why"`
 }
 
 // SampleSide is what was drawn of one side.
@@ -36,7 +39,7 @@ func sampleOf(run *checks.EdgeRun) *Sample {
 	if d == nil {
 		return nil
 	}
-	s := &Sample{Seed: strconv.FormatUint(d.Seed, 10), Sides: []SampleSide{}}
+	s := &Sample{Seed: strconv.FormatUint(d.Seed, 10), Sides: []SampleSide{}, Why: append([]string{}, d.Why...)}
 	for _, side := range []checks.Role{checks.OwnerSide, checks.ReplicaSide} {
 		if d.Drawn[side] > 0 {
 			s.Sides = append(s.Sides, SampleSide{side, d.Drawn[side], d.Random[side], d.Population[side], d.Estimate[side]})
@@ -87,6 +90,7 @@ func sampleLines(r *Run) (lines []string) {
 		}
 		lines = append(lines, line)
 	}
+	lines = append(lines, r.Sample.Why...)
 	if r.DriftRate != nil {
 		lines = append(lines, rateWords(r.DriftRate, "differ"))
 	} else {
@@ -98,14 +102,14 @@ func sampleLines(r *Run) (lines []string) {
 	return append(lines, "seed "+r.Sample.Seed)
 }
 
-// small writes a share with two digits, however small: what differs never reads as 0 %.
+// small writes a share with at most two digits, however small: what differs never reads as 0 %.
 func small(share float64) string {
 	percent := 100 * share
 	if percent <= 0 || percent >= 10 {
 		return fmt.Sprintf("%.0f %%", math.Floor(percent))
 	}
-	digits := max(0, 1-int(math.Floor(math.Log10(percent))))
-	return strconv.FormatFloat(percent, 'f', digits, 64) + " %"
+	unit := math.Pow10(max(0, 1-int(math.Floor(math.Log10(percent)))))
+	return strconv.FormatFloat(math.Round(percent*unit)/unit, 'f', -1, 64) + " %"
 }
 
 // rateWords say a share with its bounds, and what it was told from.
@@ -123,7 +127,7 @@ func servedSample(r *web.RunDetailBody) []string {
 	if r.Sample == nil {
 		return nil
 	}
-	s := &Run{Result: checks.Result(r.Result), DriftRate: servedRate(r.DriftRate), ExtraRate: servedRate(r.ExtraRate), Sample: &Sample{Seed: r.Sample.Seed}}
+	s := &Run{Result: checks.Result(r.Result), DriftRate: servedRate(r.DriftRate), ExtraRate: servedRate(r.ExtraRate), Sample: &Sample{Seed: r.Sample.Seed, Why: r.Sample.Why}}
 	for _, side := range r.Sample.Sides {
 		s.Sample.Sides = append(s.Sample.Sides, SampleSide{checks.Role(side.Side), side.Drawn, side.Random, side.Population, side.Estimate})
 	}

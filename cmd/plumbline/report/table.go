@@ -21,7 +21,7 @@ func WriteTable(w io.Writer, runs []*Run, style terminal.Style) error {
 	t.Row("CHECK", "REPLICA", "RESULT", "COMPARED", "COVERAGE", "MISMATCH", "MISSING", "EXTRA", "DUP", "UNREADABLE", "SKIPPED", "TIME")
 	for _, run := range runs {
 		c := run.Counts
-		t.Row(run.Check, run.Replica, resultWord(run.Result), terminal.Count(c.Compared), percent(run.Coverage), terminal.Count(c.Mismatch),
+		t.Row(run.Check, run.Replica, resultWord(run.Result), terminal.Count(c.Compared), coverageWords(run.Coverage, run.Sample != nil, run.ScopeShare), terminal.Count(c.Mismatch),
 			terminal.Count(c.Missing), terminal.Count(c.Extra), terminal.Count(c.Duplicate), terminal.Count(c.Unreadable),
 			terminal.Count(c.Skipped), fmt.Sprintf("%.1fs", run.Duration))
 		t.Style(2, colourOf(run.Result, style))
