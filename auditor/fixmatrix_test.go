@@ -193,7 +193,7 @@ func TestFiftyApplyOnePlanAtOnce(t *testing.T) {
 	for _, engine := range engines() {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			applyTogether(t, engine, 10)
+			applyTogether(t, engine, 4)
 		})
 	}
 }

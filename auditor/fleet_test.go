@@ -20,7 +20,7 @@ import (
 // not its own any more.
 func TestThreeProcesses(t *testing.T) {
 	t.Parallel()
-	fleet(t, 75*time.Second)
+	fleet(t, 45*time.Second)
 }
 
 func TestSoakThreeProcesses(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 // goes for ever, what was read is not read again, and the ledger is whole.
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	killEngines(t, 100)
+	killEngines(t, 40)
 }
 
 func TestSoakKilledAtAnyMoment(t *testing.T) {
@@ -73,7 +73,7 @@ func (k *killing) kill(url string, kills int) {
 		c.kill()
 		k.kills++
 		k.look()
-		if n%25 == 24 {
+		if n%20 == 19 {
 			k.turn()
 		}
 	}

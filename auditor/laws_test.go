@@ -21,7 +21,7 @@ import (
 // counts and findings as the engine in one go.
 func TestARunInPiecesIsTheSameRun(t *testing.T) {
 	t.Parallel()
-	for engine, rounds := range map[string]int{"sqlite": 150, "postgres": 15} {
+	for engine, rounds := range map[string]int{"sqlite": 60, "postgres": 10} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			piecemeal(t, openLedger(t, ledgerURL(t, engine), nil), rounds)

@@ -46,3 +46,23 @@ func TestAKindThatStaysAnotherIsOneIncident(t *testing.T) {
 		}
 	}
 }
+
+// A run of given keys may go on beside one that reads everything: what that one was
+// planned by stays what it is held against.
+func TestARunOfGivenKeysLeavesTheShapesOfAnotherAlone(t *testing.T) {
+	t.Parallel()
+	w := newSchemaWorld(t, "sqlite", sources.Limits{})
+	before, err := w.l.Schema(t.Context(), "shop", "replica")
+	must(t, err)
+	w.retyped(sources.KindDecimal, "numeric")
+	runs, err := w.a.Run(t.Context(), "shop", ledger.ByPerson, "ada", []sources.Key{{sources.Int(7)}})
+	must(t, err)
+	if run := finished(t, w.l, runs[0].ID); run.Result != checks.Clean || run.Shape == "" {
+		t.Fatalf("%s %v", run.Result, run.Reasons)
+	}
+	after, err := w.l.Schema(t.Context(), "shop", "replica")
+	must(t, err)
+	if after.Run != before.Run || after.Shapes.Replica.Schema.Fields[1].Declared != "bigint" {
+		t.Errorf("the shapes are those of run %s by now: %+v", after.Run, after.Shapes.Replica.Schema)
+	}
+}

@@ -17,7 +17,7 @@ import (
 // next process goes on at once where it was.
 func TestStoppedAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	stopEngines(t, 20)
+	stopEngines(t, 8)
 }
 
 func TestSoakStoppedAtAnyMoment(t *testing.T) {

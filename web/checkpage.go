@@ -2,9 +2,9 @@ package web
 
 import (
 	"fmt"
-	"strings"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"plumbline/checks"

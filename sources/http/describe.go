@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -24,7 +25,7 @@ func (s *source) Describe(ctx context.Context, d *sources.Dataset) (sources.Desc
 	}
 	desc := sources.Description{Types: map[string]sources.FieldType{}, ScanBy: []string{"page"}, NoScan: p.list == nil, Unique: p.get != nil && p.Unwind == ""}
 	for _, name := range p.names() {
-		desc.Types[name] = sources.FieldType{Nullable: true}
+		desc.Types[name] = sources.FieldType{Nullable: p.nullable(name)}
 	}
 	switch {
 	case p.batch != nil:
@@ -105,7 +106,7 @@ func (s *source) observe(ctx context.Context, p *dataset, desc *sources.Descript
 		kind, seen := kinds[name]
 		switch {
 		case seen && kind > sources.KindNull:
-			desc.Types[name] = sources.FieldType{Kind: kind, Nullable: true}
+			desc.Types[name] = sources.FieldType{Kind: kind, Nullable: p.nullable(name)}
 		case !seen && slices.Contains(p.Key, name):
 			return sources.Final(&sources.NotFoundError{What: "field", Name: name, In: p.list.Path, Candidates: membersOf(items[0])})
 		case !seen:
@@ -197,10 +198,15 @@ func queryWords(query map[string]string) string {
 	return "?" + strings.Join(words, "&")
 }
 
+// nullable says whether a field may be null: an item without a key is no record,
+// and its answer an error, unless items are elements of an unwound array.
+func (p *dataset) nullable(name string) bool { return p.Unwind != "" || !slices.Contains(p.Key, name) }
+
 // Probe asks for the url itself: whatever answers is there, though an API may well
 // have nothing at that place.
 func (s *source) Probe(ctx context.Context) (sources.Facts, error) {
-	facts := sources.Facts{Product: "HTTP API", Notes: []string{"only GET is ever sent; whether the credentials may do more is not known"}}
+	facts := sources.Facts{Product: "JSON API", Notes: []string{"only GET is ever sent; whether the credentials may do more is not known"}}
+	what := "GET " + (&url.URL{Path: cmp.Or(s.base.Path, "/")}).EscapedPath()
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return facts, err
@@ -214,15 +220,15 @@ func (s *source) Probe(ctx context.Context) (sources.Facts, error) {
 	request.Header = s.headers.Clone()
 	response, err := s.client.Do(request)
 	if err != nil {
-		return facts, s.unreached(ctx, ctx, "GET "+(&url.URL{Path: s.base.Path}).EscapedPath(), err)
+		return facts, s.unreached(ctx, ctx, what, err)
 	}
 	defer drain(response.Body)
-	facts.Version = response.Proto
+	facts.Version = "over " + response.Proto
 	if response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden {
 		facts.Notes = append(facts.Notes, fmt.Sprintf("the url itself answers %d: check the source's headers, unless the API has nothing there", response.StatusCode))
 	}
 	if response.StatusCode >= 500 {
-		return facts, refusal("GET "+(&url.URL{Path: s.base.Path}).EscapedPath(), response)
+		return facts, refusal(what, response)
 	}
 	return facts, nil
 }

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"plumbline/sources"
 )
@@ -70,6 +71,10 @@ func (s *source) Scan(ctx context.Context, d *sources.Dataset, r sources.ScanReq
 		return sources.Page{}, err
 	}
 	defer way.leave()
+	if owed := way.owed; owed != nil {
+		way.owed = nil
+		return sources.Page{}, owed
+	}
 	page, err := s.scan(ctx, way, r, at, upTo)
 	if err == nil && page.Done {
 		s.tours.drop(at.tour)
@@ -94,6 +99,10 @@ func (s *source) scan(ctx context.Context, way *tourOf, r sources.ScanRequest, a
 			return page, nil
 		}
 		from, err := s.pageAt(ctx, p, way.tour, &at)
+		if fetched > 0 && tooBusy(err) { // an API that allows so many requests at a time would else never let a page be filled
+			way.owed, page.Next = err, at.position()
+			return page, nil
+		}
 		if err != nil {
 			return sources.Page{}, err
 		}
@@ -128,6 +137,12 @@ func (s *source) scan(ctx context.Context, way *tourOf, r sources.ScanRequest, a
 	}
 }
 
+// tooBusy says whether the service asks to be left alone for a while.
+func tooBusy(err error) bool {
+	var status *statusError
+	return errors.As(err, &status) && (status.status == http.StatusTooManyRequests || status.status == http.StatusServiceUnavailable)
+}
+
 // take adds a record as far as it is asked for.
 func take(page *sources.Page, record sources.Record, r sources.ScanRequest) {
 	if r.InScopeOnly && record.OutOfScope {
@@ -146,6 +161,7 @@ type tourOf struct {
 	*tour
 	of   *dataset
 	turn chan struct{}
+	owed error // the service was too busy for the page that the next read begins with: read again when it says
 }
 
 func (t *tourOf) enter(ctx context.Context) error {

@@ -111,7 +111,13 @@ func documentCondition(term scopeTerm) string {
 	case v.Kind() == sources.KindBool:
 		return typed("'BOOLEAN'", v.String())
 	case v.Kind().Number():
-		return fmt.Sprintf("JSON_TYPE(%s) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL') AND JSON_UNQUOTE(%s) + 0 = %s", inside, inside, v.String())
+		// As a float many large numbers are one; as a decimal they are not.
+		number, text := "JSON_UNQUOTE("+inside+")", v.String()
+		if digits, ok := number10(v); ok {
+			text = digits
+		}
+		return fmt.Sprintf("JSON_TYPE(%s) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL') AND %s + 0 = %s AND (ABS(%[2]s + 0) NOT BETWEEN 1e15 AND 1e40 OR CAST(%[2]s AS DECIMAL(65,20)) = %[3]s)",
+			inside, number, text)
 	default:
 		return typed("'STRING'", v.String())
 	}

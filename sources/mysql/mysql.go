@@ -30,7 +30,7 @@ func Open(o sources.Options) (sources.Source, error) {
 	if err != nil {
 		return nil, sources.Final(fmt.Errorf("source %s: %w", o.Name, err))
 	}
-	s := &source{pool: p, gauges: newGauges(), writable: o.Writable, plans: map[*sources.Dataset]*plan{}}
+	s := &source{pool: p, gauges: newGauges(), writable: o.Writable, plans: map[*sources.Dataset]*plan{}, shapes: map[*sources.Dataset]*shape{}}
 	if o.Writable {
 		// A commit is sent with the condition it depends on. Nothing else is several
 		// statements, least of all a condition that somebody wrote.
@@ -55,8 +55,9 @@ type source struct {
 	writable bool
 	writers  *pool // of sessions that write; nil unless writable
 
-	mu    sync.Mutex
-	plans map[*sources.Dataset]*plan
+	mu     sync.Mutex
+	plans  map[*sources.Dataset]*plan
+	shapes map[*sources.Dataset]*shape
 }
 
 var (

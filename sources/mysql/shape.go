@@ -3,19 +3,89 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"plumbline/sources"
 )
 
-// Schema reads what the catalogue says now. A query has the columns that it
-// returns, and neither constraints nor an identity.
+// Schema is what the catalogue says now. A query has the columns that it returns,
+// and neither constraints nor an identity.
 func (s *source) Schema(ctx context.Context, d *sources.Dataset) (sources.Schema, error) {
 	if err := supported(d); err != nil {
 		return sources.Schema{}, sources.Final(err)
 	}
-	p := &plan{dataset: d}
+	s.mu.Lock()
+	known := s.shapes[d]
+	s.mu.Unlock()
+	if known == nil {
+		p := &plan{dataset: d}
+		schema, err := s.readSchema(ctx, p)
+		if err != nil || !p.base {
+			return schema, err
+		}
+		known = &shape{from: p.from, table: table{schema: p.schema, name: p.table}}
+	}
+	statement, err := s.madeBy(ctx, known)
+	if err != nil {
+		s.forgetShape(d) // it may be there under another name, or be gone: the catalogue says which
+		return s.readSchema(ctx, &plan{dataset: d})
+	}
+	if statement == known.statement {
+		return known.schema, nil
+	}
+	schema, err := s.readSchema(ctx, &plan{dataset: d})
+	if err != nil {
+		s.forgetShape(d)
+		return sources.Schema{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.shapes) >= maxPlans {
+		clear(s.shapes)
+	}
+	s.shapes[d] = &shape{from: known.from, table: known.table, statement: statement, schema: schema}
+	return schema, nil
+}
+
+// shape is what a table was last seen to be: the catalogue is read again only
+// where the statement that would make the table, or the time it was made, is
+// another. It never changes.
+type shape struct {
+	from      string // as in a statement
+	table     table
+	statement string
+	schema    sources.Schema
+}
+
+// counted is what SHOW CREATE TABLE says of the next number, which is no part of a shape.
+var counted = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
+
+// madeBy asks for the statement that would make a table and when it was made.
+func (s *source) madeBy(ctx context.Context, t *shape) (string, error) {
+	made, err := s.texts(ctx, "SHOW CREATE TABLE "+t.from)
+	if err != nil {
+		return "", fmt.Errorf("ask how %s is made: %w", t.table.title(), err)
+	}
+	when, err := s.texts(ctx, createdAt, t.table.schema, t.table.name)
+	if err != nil {
+		return "", fmt.Errorf("look up when %s was made: %w", t.table.title(), err)
+	}
+	if len(made) != 1 || len(made[0]) != 2 || len(when) != 1 {
+		return "", fmt.Errorf("ask how %s is made: it is no table", t.table.title())
+	}
+	return counted.ReplaceAllString(made[0][1], "") + "\x00" + when[0][0], nil
+}
+
+func (s *source) forgetShape(d *sources.Dataset) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.shapes, d)
+}
+
+// readSchema reads the catalogue.
+func (s *source) readSchema(ctx context.Context, p *plan) (sources.Schema, error) {
 	columns, err := p.find(ctx, s)
 	if err != nil {
 		return sources.Schema{}, err
@@ -34,6 +104,8 @@ func (s *source) Schema(ctx context.Context, d *sources.Dataset) (sources.Schema
 	}
 	return schema, s.constraints(ctx, p, &schema)
 }
+
+const createdAt = "SELECT COALESCE(CREATE_TIME, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?"
 
 // constraints adds a table's indexes and when it was made.
 func (s *source) constraints(ctx context.Context, p *plan, schema *sources.Schema) error {
@@ -55,7 +127,7 @@ func (s *source) constraints(ctx context.Context, p *plan, schema *sources.Schem
 		schema.Constraints = append(schema.Constraints, fmt.Sprintf("%s %s (%s)", word, x.name, strings.Join(columns, ", ")))
 	}
 	slices.Sort(schema.Constraints)
-	rows, err := s.texts(ctx, "SELECT COALESCE(CREATE_TIME, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", p.schema, p.table)
+	rows, err := s.texts(ctx, createdAt, p.schema, p.table)
 	if err != nil {
 		return fmt.Errorf("look up when %s was made: %w", p.title(), err)
 	}

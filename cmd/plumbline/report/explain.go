@@ -154,7 +154,7 @@ func writeSide(b *strings.Builder, role string, s *ExplainedSide, style terminal
 		fmt.Fprintf(b, "  %s %s\n", terminal.Pad(statement.Purpose, 7), drift.Shorten(drift.Visible(oneLine(statement.Text)), statementColumns))
 		index := style.Doubt("uses no index")
 		if statement.Index != "" {
-			index = "uses index " + drift.Visible(statement.Index)
+			index = "served by " + drift.Visible(statement.Index)
 		}
 		words := []string{index}
 		if statement.Sorts {
