@@ -5,52 +5,31 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"plumbline/auditor"
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/ledger/ledgertest"
 	"plumbline/reconciler"
 	"plumbline/sources"
 	"plumbline/sources/memory"
 )
 
 // engines are the ledgers that every test of the service runs on.
-func engines() []string { return []string{"sqlite", "postgres"} }
+func engines() []string { return ledgertest.Engines() }
+
+// templates are what the ledgers of the tests are copied from, with the tables of
+// the job engine.
+var templates = &ledgertest.Templates{Prepare: auditor.MigrateJobs}
 
 // ledgerURL is a ledger of a test's own, gone when the test ends.
 func ledgerURL(t testing.TB, engine string) string {
 	t.Helper()
-	if engine == "sqlite" {
-		return "sqlite://" + filepath.Join(t.TempDir(), "ledger.db")
-	}
-	server := os.Getenv("PLUMBLINE_TEST_POSTGRES_URL")
-	if server == "" {
-		t.Fatal("PLUMBLINE_TEST_POSTGRES_URL is not set: run `make test`, which starts the servers")
-	}
-	u, err := url.Parse(server)
-	must(t, err)
-	name := fmt.Sprintf("auditor_%d_%08x", os.Getpid(), rand.Uint32())
-	exec := func(statement string) {
-		t.Helper()
-		admin, err := pgx.Connect(context.Background(), server)
-		must(t, err)
-		_, err = admin.Exec(context.Background(), statement)
-		must(t, err)
-		must(t, admin.Close(context.Background()))
-	}
-	exec("CREATE DATABASE " + name)
-	t.Cleanup(func() { exec("DROP DATABASE " + name + " WITH (FORCE)") })
-	u.Path = "/" + name
-	return u.String()
+	return templates.URL(t, engine)
 }
 
 func openLedger(t testing.TB, url string, now func() time.Time) *ledger.Ledger {

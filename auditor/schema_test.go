@@ -54,7 +54,9 @@ func (w *schemaWorld) incidents() map[alerts.Kind]*alerts.Incident {
 
 // retyped makes the replica's values texts; back makes them numbers again.
 func (w *schemaWorld) retyped(kind sources.Kind, declared string) {
-	w.replica.Alter(shopTable, func(t *memory.Table) { t.Columns[1].FieldType = sources.FieldType{Declared: declared, Kind: kind, Strict: true} },
+	w.replica.Alter(shopTable, func(t *memory.Table) {
+		t.Columns[1].FieldType = sources.FieldType{Declared: declared, Kind: kind, Strict: true}
+	},
 		func(v []sources.Value) []sources.Value {
 			if kind == sources.KindText {
 				v[1] = sources.Text(v[1].String() + " EUR")

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,5 +210,44 @@ func TestKeyWithoutCanonicalFormIsNoKey(t *testing.T) {
 	key := run.Differences[0].Key
 	if key.Whole() || key.Encode() == (sources.Key{sources.Text("1")}).Encode() || key[0].String() != "1" {
 		t.Errorf("its key is %v", key)
+	}
+}
+
+// Stores that declare kinds of keys that never meet are not told as records that
+// are all missing and all extra.
+func TestKeysThatNeverMeetAreNotCompared(t *testing.T) {
+	t.Parallel()
+	owner, replica, check, find := pairOfStores()
+	for store, id := range map[*memory.Store]sources.Value{owner: sources.Int(1), replica: sources.Text("1")} {
+		store.Create(memory.Table{Name: "strict", Unique: []string{"id"}, Columns: []memory.Column{
+			{Name: "id", FieldType: sources.FieldType{Kind: id.Kind(), Declared: id.Kind().String(), Strict: true}},
+			{Name: "value", FieldType: sources.FieldType{Kind: sources.KindInt}}}})
+		store.Put("strict", id, sources.Int(1))
+	}
+	check.Owner.Dataset.Name, check.Edges[0].Replica.Dataset.Name = "strict", "strict"
+	run := checks.Run(t.Context(), check, 0, find, checks.Options{Settle: noSettle()})
+	if run.Result != checks.Error || len(run.Differences) > 0 || !strings.Contains(run.Err.Error(), "no key would ever match") {
+		t.Fatalf("%s: %v, %+v", run.Result, run.Err, run.Differences)
+	}
+	check.Edges[0].Replica.Forms = []checks.KeyForm{{As: sources.KindText}}
+	if run = checks.Run(t.Context(), check, 0, find, checks.Options{Settle: noSettle()}); run.Result != checks.Clean {
+		t.Errorf("as text: %s, %v, %+v", run.Result, run.Err, run.Differences)
+	}
+}
+
+// Nothing of a record that could not be read is said to be equal.
+func TestNothingOfAnUnreadableRecordIsEqual(t *testing.T) {
+	t.Parallel()
+	owner, replica, check, find := pairOfStores()
+	for _, store := range []*memory.Store{owner, replica} {
+		put(store, 7, 1)
+	}
+	replica.PutRow("records", memory.Row{Values: []sources.Value{sources.Int(8), sources.Int(1)}, Unreadable: "a name twice"})
+	put(owner, 8, 1)
+	for id, equal := range map[int64]bool{7: true, 8: false} {
+		pairs, err := checks.Inspect(t.Context(), check, 0, find, sources.Key{sources.Int(id)})
+		if err != nil || len(pairs) != 1 || len(pairs[0].Fields) != 1 || pairs[0].Fields[0].Equal != equal {
+			t.Errorf("key %d: %+v, %v", id, pairs, err)
+		}
 	}
 }

@@ -26,7 +26,7 @@ type Pair struct {
 // PairField is one compared field of a pair.
 type PairField struct {
 	FieldDifference
-	Equal bool
+	Equal bool // false also where nothing was compared: a side has no record, or an unreadable one
 }
 
 // Inspect reads one key of edge number i of a check on both sides, replica
@@ -90,7 +90,7 @@ func (e *edge) pair(key sources.Key, owner, replica *sources.Record) Pair {
 		d, differs := differ[id]
 		delete(differ, id)
 		f.Note = d.Note
-		p.Fields = append(p.Fields, PairField{f, !differs && owner != nil && replica != nil})
+		p.Fields = append(p.Fields, PairField{f, !differs && owner != nil && replica != nil && v.kind != Unreadable})
 	}
 	for _, f := range v.fields {
 		if _, left := differ[f.Owner+"\x00"+f.Replica+"\x00"+f.Rule]; left { // an invariant

@@ -80,6 +80,9 @@ func nativeParts(v sources.Value, mine, other KeyForm, declared sources.FieldTyp
 		return []sources.Value{sources.Text(mine.Prefix + v.String())}
 	}
 	parts := exactly(nil, v, declared.Kind)
+	if declared.Kind == sources.KindBytes {
+		parts = packed(parts, v, mine.As)
+	}
 	if declared.Strict && declared.Kind != sources.KindAbsent {
 		return parts
 	}
@@ -89,6 +92,21 @@ func nativeParts(v sources.Value, mine, other KeyForm, declared sources.FieldTyp
 	parts = exactly(parts, v, v.Kind())
 	if textual(other) {
 		parts = exactly(parts, v, sources.KindInt)
+	}
+	return parts
+}
+
+// packed adds the bytes that are read as v: a uuid's 16, an objectid's 12.
+func packed(parts []sources.Value, v sources.Value, as sources.Kind) []sources.Value {
+	if !identifier(as) {
+		return parts
+	}
+	id, err := sources.As(v, as, nil)
+	if err != nil || !sources.Canonical(id).Equal(v) {
+		return parts
+	}
+	if w, err := sources.As(id, sources.KindBytes, nil); err == nil {
+		parts = append(parts, w)
 	}
 	return parts
 }

@@ -136,6 +136,9 @@ func (e *edge) makePlan(ctx context.Context) error {
 	if err := e.accept(); err != nil {
 		return err
 	}
+	if err := meet(e.comparison, e.owner.facts.Description, e.replica.facts.Description); err != nil {
+		return err
+	}
 	e.watch()
 	shapes := e.shapes()
 	e.run.Shape = shapes.Fingerprint(e.comparison)

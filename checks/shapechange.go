@@ -87,10 +87,6 @@ func (d *differing) add(c SchemaChange) {
 	d.changes = append(d.changes, c)
 }
 
-func (d *differing) breaks() bool {
-	return slices.ContainsFunc(d.changes, func(c SchemaChange) bool { return c.Breaks })
-}
-
 // fields compares declared fields. breaks is asked of a field that is read and of
 // another type. A store that declares none now, and none before, says nothing.
 func (d *differing) fields(breaks func(name string, before, after sources.SchemaField) bool) {

@@ -42,6 +42,23 @@ func Vet(c *Comparison, owner, replica sources.Description) []Problem {
 	return v.problems
 }
 
+// meet fails where both stores declare kinds of which no key of one side could be
+// one of the other: every record would be both missing and extra.
+func meet(c *Comparison, owner, replica sources.Description) error {
+	for i := range c.Owner.Key {
+		v := &vetting{owner: owner, replica: replica}
+		if owner.Types[c.Owner.Key[i]].Strict && replica.Types[c.Replica.Key[i]].Strict {
+			v.key(c, i)
+		}
+		for _, p := range v.problems {
+			if !p.Warning {
+				return sources.Final(fmt.Errorf("%s: %s", p.Path, p.Message))
+			}
+		}
+	}
+	return nil
+}
+
 type vetting struct {
 	owner, replica sources.Description
 	problems       []Problem
@@ -99,12 +116,19 @@ func (v *vetting) key(c *Comparison, i int) {
 		v.refuse(replicaPath, "%s: no key would ever match: write {field: %s, as: text} in the replica's key", words, replicaName)
 	case !canEqual(o.Kind, r.Kind) && o.Kind == sources.KindText:
 		v.refuse(ownerPath, "%s: no key would ever match: write {field: %s, as: text} in the owner's key", words, ownerName)
+	case r.Kind == sources.KindBytes && identifier(o.Kind):
+		v.refuse(replicaPath, "%s: no key would ever match: write {field: %s, as: %s} in the replica's key", words, replicaName, o.Kind)
+	case o.Kind == sources.KindBytes && identifier(r.Kind):
+		v.refuse(ownerPath, "%s: no key would ever match: write {field: %s, as: %s} in the owner's key", words, ownerName, r.Kind)
 	case !canEqual(o.Kind, r.Kind):
 		v.refuse(replicaPath, "%s: no key would ever match: choose another key", words)
 	case o.Kind == sources.KindTime && o.Naive != r.Naive:
 		v.refuse(replicaPath, "%s: one has a time zone and the other has none, so no key would match: choose another key", words)
 	}
 }
+
+// identifier says whether values of a kind are as well kept as their bytes.
+func identifier(k sources.Kind) bool { return k == sources.KindUUID || k == sources.KindObjectID }
 
 // rule checks that the two fields of a rule can hold the same value.
 func (v *vetting) rule(path string, r *Rule) {

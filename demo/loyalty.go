@@ -32,7 +32,7 @@ const (
 	// mostMembers is the most that one page of the list has.
 	mostMembers = 200
 	// storeWait is how long a request waits for the store.
-	storeWait = time.Second
+	storeWait = time.Second / 4
 )
 
 // openLoyalty serves the members that are in loyalty's file in dir.
@@ -163,7 +163,7 @@ func (l *loyalty) read(ctx context.Context, statement string, args ...any) (memb
 }
 
 func unavailable(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "2")
+	w.Header().Set("Retry-After", "1")
 	answer(w, http.StatusServiceUnavailable, map[string]string{"error": "down for maintenance"})
 }
 

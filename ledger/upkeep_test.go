@@ -14,6 +14,7 @@ import (
 
 	"plumbline/checks"
 	"plumbline/ledger"
+	"plumbline/ledger/ledgertest"
 )
 
 func (w *world) count(statement string, args ...any) (n int64) {
@@ -139,7 +140,7 @@ func TestManyOpenAtOnce(t *testing.T) {
 	for _, engine := range engines() {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			url := address(t, engine)
+			url := ledgertest.Empty(t, engine)
 			var group sync.WaitGroup
 			keys := make([]string, 6)
 			for i := range keys {

@@ -4,11 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -18,31 +13,20 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/ledger/ledgertest"
 	"plumbline/sources"
 )
 
 // engines are the databases that every test of the suite runs on.
-func engines() []string { return []string{"sqlite", "postgres"} }
+func engines() []string { return ledgertest.Engines() }
 
-// address makes an empty database, gone when the test ends.
+// templates are what the ledgers of the tests are copied from.
+var templates = &ledgertest.Templates{}
+
+// address is where a ledger is that nobody has opened yet, gone when the test ends.
 func address(t testing.TB, engine string) string {
 	t.Helper()
-	if engine == "sqlite" {
-		return "sqlite://" + filepath.Join(t.TempDir(), "plumbline.db")
-	}
-	server := os.Getenv("PLUMBLINE_TEST_POSTGRES_URL")
-	if server == "" {
-		t.Fatal("run `make test`, which starts a PostgreSQL, or set PLUMBLINE_TEST_POSTGRES_URL")
-	}
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := fmt.Sprintf("plumbline_ledger_%d_%08x", os.Getpid(), rand.Uint32())
-	onServer(t, server, "CREATE DATABASE "+name)
-	t.Cleanup(func() { onServer(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
-	u.Path = "/" + name
-	return u.String()
+	return templates.URL(t, engine)
 }
 
 func onServer(t testing.TB, server, statement string) {

@@ -23,7 +23,7 @@ type runRow struct {
 	Check, CheckURL, Replica string
 	State                    sign
 	Sub                      string // why it is not what it should be
-	Coverage, Sample         string // Sample is of how much that is the coverage; "" for everything
+	Coverage, Sample         string // Sample is the share of all records that is the coverage of; "" for all
 	Compared, Differ         string
 	Trigger                  string
 	Began                    moment
@@ -39,9 +39,9 @@ func runRowOf(r *ledger.Run, now time.Time) runRow {
 	if r.State == ledger.Settling || r.State == ledger.Finished && r.Result != checks.Error {
 		row.Coverage = share(r.EdgeRun().Coverage())
 		if r.Sampled() {
-			row.Sample = "of a sample"
+			row.Sample = "sample"
 			if scope := r.ScopeShare(); scope > 0 {
-				row.Sample = "of " + share(scope) + ", a sample"
+				row.Sample = share(scope) + " sample"
 			}
 		}
 		row.Compared, row.Differ = exact(r.Counts.Compared()), exact(r.Counts.Differences())

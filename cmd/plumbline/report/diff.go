@@ -162,10 +162,11 @@ func writeCopy(b *strings.Builder, check string, c *Copy, all bool, style termin
 
 func writeField(t *terminal.Table, c *Copy, f *ComparedField, style terminal.Style) {
 	mark, colour := "≠ ", style.Bad
+	compared := c.Owner && c.Has && c.Kind != checks.Unreadable
 	switch {
 	case f.Equal:
 		mark, colour = "= ", func(s string) string { return s }
-	case !c.Owner || !c.Has:
+	case !compared:
 		mark = "  "
 	}
 	side := func(has bool, v drift.Value) string {
@@ -178,7 +179,7 @@ func writeField(t *terminal.Table, c *Copy, f *ComparedField, style terminal.Sty
 	if f.Note != "" {
 		rule += " (" + drift.Visible(f.Note) + ")"
 	}
-	if f.Owner.Masked && !f.Equal && f.Note == "" && c.Owner && c.Has {
+	if f.Owner.Masked && !f.Equal && f.Note == "" && compared {
 		rule += ", masked: the values differ"
 	}
 	t.Row(mark+drift.Visible(f.Title()), side(c.Owner, f.Owner), side(c.Has, f.Replica), rule)
