@@ -10,7 +10,7 @@ const maintained = "loyalty"
 const (
 	firstOutage  = 20 * time.Second
 	outageEvery  = 5 * time.Minute
-	outageLength = 80 * time.Second // long enough that the audit no longer waits for the store to come back
+	outageLength = 170 * time.Second // long enough that the audit no longer waits for the store to come back
 )
 
 // underMaintenance says whether the store is locked when the shop has been open for this long.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/ledger/ledgertest"
 	"plumbline/reconciler"
 	"plumbline/sources"
 )
@@ -53,6 +53,9 @@ func newShop(t testing.TB, kind string, change func(c *checks.Check, p *reconcil
 	return s
 }
 
+// templates are what the ledgers of the tests are copied from.
+var templates = &ledgertest.Templates{}
+
 func (s *shop) open(policy reconciler.Policy) {
 	t := s.TB
 	t.Helper()
@@ -62,7 +65,7 @@ func (s *shop) open(policy reconciler.Policy) {
 	s.fixer = sources.NewFixer("basket", openSource(t, s.replica, "basket", true), sources.Limits{})
 	s.facts = ledger.EdgeFacts{Check: s.check, Lens: s.edge.Lens}
 	var err error
-	s.ledger, err = ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "plumbline.db"), ledger.Options{Now: s.now})
+	s.ledger, err = ledger.Open(t.Context(), templates.URL(t, "sqlite"), ledger.Options{Now: s.now})
 	must(t, err)
 	s.journal = s.ledger.FixJournal()
 	must(t, s.ledger.Declare(t.Context(), 1, []ledger.Edge{{Check: s.check.Name, Replica: s.edge.Name()}}, nil))

@@ -84,7 +84,7 @@ func newAPIWorld(t *testing.T, statements, checksYAML string) *apiWorld {
 	}
 	metrics, events := web.NewMetrics("v0"), web.NewEvents()
 	metrics.Declare(w.declared)
-	w.ledger = sure(ledger.Open(t.Context(), "sqlite://"+filepath.Join(dir, "ledger.db"), ledger.Options{Watch: events.Publish, Policies: w.policy}))
+	w.ledger = sure(ledger.Open(t.Context(), templates.URL(t, "sqlite"), ledger.Options{Watch: events.Publish, Policies: w.policy}))
 	t.Cleanup(func() {
 		if err := w.ledger.Close(); err != nil {
 			t.Error(err)

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"plumbline/auditor"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/ledger/ledgertest"
 )
 
 // allowed is who may do what, written down a second time: what the routes declare
@@ -52,12 +52,15 @@ type door struct {
 // password is that of an account, by its name.
 func password(name string) string { return "a long word for " + strings.Repeat("x", len(name)) }
 
+// templates are what the ledgers of the tests are copied from.
+var templates = &ledgertest.Templates{}
+
 func newDoor(t *testing.T) *door {
 	t.Helper()
 	d := &door{T: t}
 	now := time.Date(2027, 1, 9, 10, 58, 3, 0, time.UTC)
 	var err error
-	d.ledger, err = ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Now: func() time.Time { return now }})
+	d.ledger, err = ledger.Open(t.Context(), templates.URL(t, "sqlite"), ledger.Options{Now: func() time.Time { return now }})
 	d.must(err)
 	t.Cleanup(func() { d.must(d.ledger.Close()) })
 	for _, role := range access.Roles() {

@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"plumbline/checks"
 	"plumbline/drift"
 	"plumbline/ledger"
+	"plumbline/ledger/ledgertest"
 	"plumbline/sources"
 	"plumbline/web"
 )
@@ -70,11 +70,14 @@ func newHistory(t testing.TB, begin time.Time, declared *web.Declared) *history 
 	return newHistoryOf(t, begin, declared, 1<<20)
 }
 
+// templates are what the ledgers of the tests are copied from.
+var templates = &ledgertest.Templates{}
+
 // newHistoryOf is a history whose ledger keeps so many findings of each edge.
 func newHistoryOf(t testing.TB, begin time.Time, declared *web.Declared, kept int) *history {
 	t.Helper()
 	h := &history{t: t, clock: &clock{at: begin}, declared: declared, sources: map[string]web.SourceState{}}
-	l, err := ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{Now: h.clock.now, Findings: kept, Policies: h.policy})
+	l, err := ledger.Open(t.Context(), templates.URL(t, "sqlite"), ledger.Options{Now: h.clock.now, Findings: kept, Policies: h.policy})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -212,7 +211,7 @@ func TestSlackUsersAreLinkedOnce(t *testing.T) {
 // nobody else anything; the first account closes that door.
 func TestFirstAccountClosesTheDoor(t *testing.T) {
 	t.Parallel()
-	l, err := ledger.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "ledger.db"), ledger.Options{})
+	l, err := ledger.Open(t.Context(), templates.URL(t, "sqlite"), ledger.Options{})
 	d := &door{T: t, ledger: l}
 	d.must(err)
 	t.Cleanup(func() { d.must(l.Close()) })
