@@ -268,6 +268,7 @@ func lies() []lie {
 			}
 			say(w, `{"data":[],"page":{"next":null}}`)
 		}), share: 0.3, needs: "list", begins: 2},
+		{name: "an empty list all along", tell: onList(instead(200, json, `{"data":[],"page":{"next":null}}`)), share: 1, needs: "list and", begins: -100},
 		{name: "a list that ends early now and then", tell: onList(instead(200, json, `{"data":[],"page":{"next":null}}`)), share: 0.5, needs: "list and", begins: 2, omits: true},
 		{name: "a list that ends early once in ten pages", tell: onList(instead(200, json, `{"data":[],"page":{"next":null}}`)), share: 0.1, needs: "list", begins: 2, omits: true},
 		{name: "a page that lacks a record now and then", tell: onList(changed(func(body string) string {
