@@ -20,7 +20,7 @@ import (
 // not its own any more.
 func TestThreeProcesses(t *testing.T) {
 	t.Parallel()
-	fleet(t, 45*time.Second)
+	fleet(t, 40, 45*time.Second)
 }
 
 func TestSoakThreeProcesses(t *testing.T) {
@@ -28,16 +28,16 @@ func TestSoakThreeProcesses(t *testing.T) {
 		return // make soak runs it
 	}
 	t.Parallel()
-	fleet(t, 10*time.Minute)
+	fleet(t, 100, 10*time.Minute)
 }
 
-func fleet(t *testing.T, lasts time.Duration) {
+func fleet(t *testing.T, checks int, lasts time.Duration) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	url := ledgerURL(t, "postgres")
 	k := &killing{t: t, l: openLedger(t, url, nil), truths: map[string]truth{}, segments: map[string]ledger.Segment{}, stable: map[uint64][2]time.Time{1: {time.Now()}}}
-	k.s = &service{Ledger: url, Checks: 100, Records: 800, Share: 0.05, Phase: 1, Spec: "@every 10s", Hash: "one", Settle: time.Second, Page: 20,
+	k.s = &service{Ledger: url, Checks: checks, Records: 800, Share: 0.05, Phase: 1, Spec: "@every 10s", Hash: "one", Settle: time.Second, Page: 20,
 		Delay: 4 * time.Millisecond, Silence: 5 * time.Second, Workers: 4, Cut: 2, Bounds: auditor.Bounds{Record: 20 * time.Millisecond}}
 	began := time.Now()
 	members := []*child{k.s.launch(t), k.s.launch(t), k.s.launch(t)}
